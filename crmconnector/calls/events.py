@@ -1,0 +1,208 @@
+"""What the rest of the product hears about calls.
+
+`call` is the key of a call for good: the Linkedid under which it began. `at` is epoch seconds. `leg` is the Uniqueid of
+one party's channel; `endpoint` is that channel's name without its last part (`PJSIP/204`). Local channels never appear.
+
+Order within one call: CallStarted first, CallEnded last. A leg: LegRinging, then LegAnswered or not, then LegEnded. A leg
+that never rang (a busy phone, do not disturb) has a LegEnded only, with `rang=False`. A leg found already talking after a
+reconnect has LegAnswered without LegRinging. After CallMerged the legs of `call` go on under `into`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Direction = Literal["inbound", "outbound", "internal"]
+LegOutcome = Literal[
+    "answered",
+    "elsewhere",
+    "cancelled",
+    "no_answer",
+    "busy",
+    "rejected",
+    "answered_unconnected",  # picked up, but never had audio with another person (call confirmation not given)
+    "failed",
+]
+CallDisposition = Literal[
+    "answered",
+    "busy",
+    "rejected",
+    "no_answer",
+    "cancelled",
+    "abandoned",  # the caller gave up waiting in a queue
+    "failed",
+    "transferred",  # a consultation or pickup call that another call took over before it was answered
+    "unseen",  # it ended while we were not connected
+]
+TransferKind = Literal["blind", "attended", "blonde"]
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One end of a call. `number` is as Asterisk wrote it; if `restricted`, do not look it up."""
+
+    endpoint: str | None
+    number: str | None
+    name: str | None
+    restricted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """`by` handed over; `connects` are the endpoints that were put together, None until they are."""
+
+    kind: TransferKind
+    by: str
+    connects: tuple[str, str] | None
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    call: str
+    at: float
+    direction: Direction
+    originated: bool
+    caller: Party
+    dialled: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallChanged:
+    """Better facts, learned later."""
+
+    call: str
+    at: float
+    direction: Direction
+    caller: Party
+    dialled: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueEntered:
+    call: str
+    at: float
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLeft:
+    call: str
+    at: float
+    queue: str
+    abandoned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegRinging:
+    """A phone rings, or was answered at once without ringing. `far` is the real party whom this phone should see."""
+
+    call: str
+    at: float
+    leg: str
+    endpoint: str
+    far: Party
+    queue: str | None
+    dialled: str | None
+    originated_first: bool = False  # the caller's own phone in a call that Asterisk started: never a pop
+    picked_up: bool = False  # this phone did not ring: it took the call from another
+
+
+@dataclass(frozen=True, slots=True)
+class LegChanged:
+    call: str
+    at: float
+    leg: str
+    endpoint: str
+    far: Party
+
+
+@dataclass(frozen=True, slots=True)
+class LegAnswered:
+    """This leg has audio with another real party; merely picking up is not enough."""
+
+    call: str
+    at: float
+    leg: str
+    endpoint: str
+    far: Party
+
+
+@dataclass(frozen=True, slots=True)
+class LegHeld:
+    """The party at `leg` put the other one on hold; may be the caller's own channel."""
+
+    call: str
+    at: float
+    leg: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegResumed:
+    call: str
+    at: float
+    leg: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnded:
+    call: str
+    at: float
+    leg: str
+    endpoint: str
+    outcome: LegOutcome
+    answered_by: str | None
+    rang: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """The first real answer."""
+
+    call: str
+    at: float
+    leg: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallMerged:
+    """`call` is now part of the older call `into`; its own CallEnded follows at once."""
+
+    call: str
+    at: float
+    into: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """`talk_seconds` runs from the first answer to the end of the last conversation."""
+
+    call: str
+    at: float
+    disposition: CallDisposition
+    answered_by: str | None
+    talk_seconds: float | None
+    transfers: tuple[Transfer, ...] = ()
+    talked_with: tuple[str, ...] = ()
+    picked_up: bool = False
+
+
+CallEvent = (
+    CallStarted
+    | CallChanged
+    | QueueEntered
+    | QueueLeft
+    | LegRinging
+    | LegChanged
+    | LegAnswered
+    | LegHeld
+    | LegResumed
+    | LegEnded
+    | CallAnswered
+    | CallMerged
+    | CallEnded
+)

@@ -1,0 +1,255 @@
+"""From call events to rows: the calls and legs of one batch, loaded once, changed in memory, saved in bulk.
+
+Applying an event twice, or again after a restart, changes nothing: the first truth about a time stays.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from django.db.models import Model
+
+from crmconnector.calls import events as ev
+from crmconnector.calls.models import Call, CallState, Leg
+from crmconnector.common.clock import from_epoch
+from crmconnector.common.numbers import NumberReading, read_number
+from crmconnector.contacts.selectors import Person, people_with_numbers
+from crmconnector.pbx.models import Line, Pbx
+from phones.selectors import Seat, seats_of
+
+CALL_FIELDS = [
+    "direction", "originated", "state", "caller_endpoint", "caller_number", "caller_name", "caller_restricted",
+    "caller_e164", "dialled", "line", "queue_name", "contact", "disposition", "answered_by_endpoint", "answered_by",
+    "placed_by", "merged_into", "answered_at", "ended_at", "talk_seconds",
+]  # fmt: skip
+LEG_FIELDS = [
+    "far_number", "far_name", "far_endpoint", "far_restricted", "state", "outcome", "answered_by_endpoint",
+    "rang_at", "answered_at", "ended_at",
+]  # fmt: skip
+
+
+class CallLedger:
+    """The rows that one batch of events of one PBX touches."""
+
+    def __init__(self, pbx: Pbx, batch: Sequence[ev.CallEvent]) -> None:
+        self.pbx = pbx
+        self.calls = _by("linkedid", Call.objects.filter(pbx=pbx, linkedid__in={one.call for one in batch}))
+        self.legs = _by("uniqueid", Leg.objects.filter(call__in=[call.pk for call in self.calls.values()]))
+        at = from_epoch(batch[-1].at) if batch else None
+        self.seats: dict[str, Seat] = seats_of(pbx_id=pbx.pk, endpoints=_endpoints(batch), at=at) if at else {}
+        self.lines = {line.did: line for line in Line.objects.filter(pbx=pbx)}
+        self._changed: dict[int, Model] = {}
+        self._new: list[Call | Leg] = []
+        self._people: dict[NumberReading, list[Person]] = people_with_numbers(
+            self.read(one.caller.number) for one in batch if isinstance(one, ev.CallStarted | ev.CallChanged)
+        )
+
+    def apply(self, event: ev.CallEvent) -> None:
+        _APPLY[type(event)](self, event)
+
+    def save(self) -> None:
+        """Four statements at most, however many rows changed."""
+        calls = [row for row in self._new if isinstance(row, Call)]
+        legs = [row for row in self._new if isinstance(row, Leg)]
+        Call.objects.bulk_create(calls)
+        Leg.objects.bulk_create(legs)
+        fresh = {id(row) for row in self._new}
+        old = [row for row in self._changed.values() if id(row) not in fresh]
+        Call.objects.bulk_update([row for row in old if isinstance(row, Call)], CALL_FIELDS)
+        Leg.objects.bulk_update([row for row in old if isinstance(row, Leg)], LEG_FIELDS)
+        self._new, self._changed = [], {}
+
+    def read(self, number: str | None) -> NumberReading:
+        return read_number(number, country=self.pbx.country, outside_prefixes=self.pbx.outside_prefix_list)
+
+    def touched(self) -> list[Call]:
+        """The calls of this batch, with their legs by `legs_of`."""
+        return list(self.calls.values())
+
+    def legs_of(self, call: Call) -> list[Leg]:
+        return [leg for leg in self.legs.values() if leg.call_id == call.pk or leg.call is call]
+
+    # --- rows ---------------------------------------------------------------------------------------------------
+
+    def call(self, event: ev.CallEvent) -> Call:
+        """The row of the event's call; made when a stream begins in mid-call."""
+        row = self.calls.get(event.call)
+        if row is None:
+            row = Call(pbx=self.pbx, linkedid=event.call, direction="internal", started_at=from_epoch(event.at))
+            self.calls[event.call] = row
+            self._new.append(row)
+        self._changed[id(row)] = row
+        return row
+
+    def mark(self, row: Call | Leg) -> None:
+        self._changed[id(row)] = row
+
+    def leg(self, event: "ev.LegRinging | ev.LegChanged | ev.LegAnswered | ev.LegHeld | ev.LegResumed | ev.LegEnded") -> Leg:
+        row = self.legs.get(event.leg)
+        if row is None:
+            seat = self.seats.get(event.endpoint)
+            row = Leg(call=self.call(event), pbx=self.pbx, uniqueid=event.leg, endpoint=event.endpoint)
+            row.phone_id = seat.phone_id if seat else None
+            row.user_id = seat.user_id if seat else None
+            self.legs[event.leg] = row
+            self._new.append(row)
+        self._changed[id(row)] = row
+        return row
+
+    def set_caller(self, row: Call, caller: ev.Party, dialled: str | None) -> None:
+        """Take over what is known now; a known fact is never overwritten with nothing."""
+        reading = self.read(caller.number)
+        row.caller_endpoint = caller.endpoint or row.caller_endpoint
+        row.caller_number = caller.number or row.caller_number
+        row.caller_name = caller.name or row.caller_name
+        row.caller_restricted = caller.restricted or row.caller_restricted
+        row.dialled = dialled or row.dialled
+        row.line = self.lines.get(row.dialled) or row.line
+        seat = self.seats.get(row.caller_endpoint)
+        row.placed_by_id = row.placed_by_id or (seat.user_id if seat else None)
+        if row.direction == "inbound" and not caller.restricted:
+            row.caller_e164 = reading.e164 or row.caller_e164
+            people = self._people.get(reading, [])
+            row.contact_id = people[0].contact_id if len(people) == 1 else row.contact_id
+
+
+def _by(field: str, rows: Iterable[Model]) -> dict:
+    return {getattr(row, field): row for row in rows}
+
+
+def _endpoints(batch: Iterable[ev.CallEvent]) -> set[str]:
+    found = {getattr(one, "endpoint", None) for one in batch}
+    found |= {getattr(one, "answered_by", None) for one in batch}
+    found |= {one.caller.endpoint for one in batch if isinstance(one, ev.CallStarted | ev.CallChanged)}
+    found |= {one.far.endpoint for one in batch if isinstance(one, ev.LegRinging | ev.LegChanged | ev.LegAnswered)}
+    return {name for name in found if name}
+
+
+def _call_started(ledger: CallLedger, event: ev.CallStarted) -> None:
+    row = ledger.call(event)
+    row.direction, row.originated = event.direction, event.originated
+    ledger.set_caller(row, event.caller, event.dialled)
+
+
+def _call_changed(ledger: CallLedger, event: ev.CallChanged) -> None:
+    row = ledger.call(event)
+    row.direction = event.direction
+    ledger.set_caller(row, event.caller, event.dialled)
+
+
+def _queue_entered(ledger: CallLedger, event: ev.QueueEntered) -> None:
+    row = ledger.call(event)
+    row.queue_name = event.queue
+    if row.state == CallState.NEW:
+        row.state = CallState.WAITING
+
+
+def _queue_left(ledger: CallLedger, event: ev.QueueLeft) -> None:
+    ledger.call(event)
+
+
+def _leg_ringing(ledger: CallLedger, event: ev.LegRinging) -> None:
+    call, leg = ledger.call(event), ledger.leg(event)
+    leg.rang_at = leg.rang_at or from_epoch(event.at)
+    leg.pops = not event.originated_first
+    _set_far(leg, event.far)
+    call.queue_name = event.queue or call.queue_name
+    if call.state in (CallState.NEW, CallState.WAITING):
+        call.state = CallState.RINGING
+
+
+def _leg_changed(ledger: CallLedger, event: ev.LegChanged) -> None:
+    _set_far(ledger.leg(event), event.far)
+
+
+def _leg_answered(ledger: CallLedger, event: ev.LegAnswered) -> None:
+    leg = ledger.leg(event)
+    leg.answered_at = leg.answered_at or from_epoch(event.at)
+    if leg.ended_at is None:
+        leg.state = "talking"
+    _set_far(leg, event.far)
+
+
+def _leg_held(ledger: CallLedger, event: ev.LegHeld) -> None:
+    _set_open_state(ledger, event.leg, "held")
+
+
+def _leg_resumed(ledger: CallLedger, event: ev.LegResumed) -> None:
+    _set_open_state(ledger, event.leg, "talking")
+
+
+def _leg_ended(ledger: CallLedger, event: ev.LegEnded) -> None:
+    leg = ledger.leg(event)
+    leg.state = "ended"
+    leg.outcome = "answered" if leg.answered_at else event.outcome
+    leg.answered_by_endpoint = event.answered_by or leg.answered_by_endpoint
+    leg.ended_at = leg.ended_at or from_epoch(event.at)
+
+
+def _call_answered(ledger: CallLedger, event: ev.CallAnswered) -> None:
+    row = ledger.call(event)
+    row.answered_at = row.answered_at or from_epoch(event.at)
+    row.answered_by_endpoint = row.answered_by_endpoint or event.endpoint
+    seat = ledger.seats.get(row.answered_by_endpoint)
+    row.answered_by_id = row.answered_by_id or (seat.user_id if seat else None)
+    if row.ended_at is None:
+        row.state = CallState.TALKING
+
+
+def _call_merged(ledger: CallLedger, event: ev.CallMerged) -> None:
+    row = ledger.call(event)
+    row.merged_into = event.into
+    _end_call(row, "transferred", from_epoch(event.at), None)
+
+
+def _call_ended(ledger: CallLedger, event: ev.CallEnded) -> None:
+    row = ledger.call(event)
+    _end_call(row, event.disposition, from_epoch(event.at), event.talk_seconds)
+    for leg in ledger.legs_of(row):  # no leg outlives its call, whatever was not heard
+        if leg.ended_at is None:
+            leg.state, leg.ended_at = "ended", from_epoch(event.at)
+            leg.outcome = "answered" if leg.answered_at else leg.outcome or "unseen"
+            ledger.mark(leg)
+
+
+def _end_call(row: Call, disposition: str, at: datetime, talk_seconds: float | None) -> None:
+    """A call whose answer we saw was answered, whatever a listener that came later could still know of it."""
+    if row.ended_at is not None:
+        return
+    row.state, row.ended_at = CallState.ENDED, at
+    row.disposition = "answered" if row.answered_at and disposition != "transferred" else disposition
+    if row.answered_at:
+        row.talk_seconds = max(0.0, (at - row.answered_at).total_seconds())
+    else:
+        row.talk_seconds = talk_seconds
+
+
+def _set_far(leg: Leg, far: ev.Party) -> None:
+    leg.far_number = far.number or leg.far_number
+    leg.far_name = far.name or leg.far_name
+    leg.far_endpoint = far.endpoint or leg.far_endpoint
+    leg.far_restricted = far.restricted or leg.far_restricted
+
+
+def _set_open_state(ledger: CallLedger, uniqueid: str, state: str) -> None:
+    """Hold and resume also come for the caller's own channel, which is no leg of ours."""
+    leg = ledger.legs.get(uniqueid)
+    if leg is not None and leg.ended_at is None:
+        leg.state = state
+        ledger.mark(leg)
+
+
+_APPLY: dict[type, Callable] = {
+    ev.CallStarted: _call_started,
+    ev.CallChanged: _call_changed,
+    ev.QueueEntered: _queue_entered,
+    ev.QueueLeft: _queue_left,
+    ev.LegRinging: _leg_ringing,
+    ev.LegChanged: _leg_changed,
+    ev.LegAnswered: _leg_answered,
+    ev.LegHeld: _leg_held,
+    ev.LegResumed: _leg_resumed,
+    ev.LegEnded: _leg_ended,
+    ev.CallAnswered: _call_answered,
+    ev.CallMerged: _call_merged,
+    ev.CallEnded: _call_ended,
+}

@@ -1,0 +1,190 @@
+"""Calls, their legs, and the commands that people give their desk phones."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class CallState(models.TextChoices):
+    NEW = "new", _("new")
+    WAITING = "waiting", _("waiting")
+    RINGING = "ringing", _("ringing")
+    TALKING = "talking", _("talking")
+    ENDED = "ended", _("ended")
+
+
+class Direction(models.TextChoices):
+    INBOUND = "inbound", _("incoming")
+    OUTBOUND = "outbound", _("outgoing")
+    INTERNAL = "internal", _("internal")
+
+
+class Call(models.Model):
+    """The whole story a person would tell. Key: the PBX and the Linkedid under which it began."""
+
+    pbx = models.ForeignKey("pbx.Pbx", models.CASCADE, related_name="calls")
+    linkedid = models.CharField(max_length=80)
+    direction = models.CharField(max_length=10, choices=Direction.choices)
+    originated = models.BooleanField(default=False)
+    state = models.CharField(max_length=10, choices=CallState.choices, default=CallState.NEW)
+    caller_endpoint = models.CharField(max_length=120, blank=True)
+    caller_number = models.CharField(max_length=80, blank=True)
+    caller_name = models.CharField(max_length=80, blank=True)
+    caller_restricted = models.BooleanField(default=False)
+    caller_e164 = models.CharField(max_length=16, blank=True)
+    dialled = models.CharField(max_length=80, blank=True)
+    line = models.ForeignKey("pbx.Line", models.SET_NULL, null=True, blank=True, related_name="+")
+    queue_name = models.CharField(max_length=80, blank=True)
+    contact = models.ForeignKey("contacts.Contact", models.SET_NULL, null=True, blank=True, related_name="calls")
+    disposition = models.CharField(max_length=16, blank=True)
+    answered_by_endpoint = models.CharField(max_length=120, blank=True)
+    answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    placed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    merged_into = models.CharField(max_length=80, blank=True)  # linkedid
+    started_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    talk_seconds = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-started_at", "-id")
+        constraints = [models.UniqueConstraint(fields=["pbx", "linkedid"], name="call_once_per_pbx")]
+        indexes = [
+            models.Index(fields=["-started_at", "-id"], name="call_recent"),
+            models.Index(fields=["caller_e164", "-started_at"], name="call_by_number", condition=~Q(caller_e164="")),
+            models.Index(fields=["contact", "-started_at"], name="call_by_contact"),
+            models.Index(fields=["placed_by", "-started_at"], name="call_by_placer"),
+            models.Index(fields=["pbx"], name="call_open", condition=Q(ended_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.direction} {self.linkedid}"
+
+
+class Leg(models.Model):
+    """One party's part of a call: a phone that rang, or talked. In Asterisk a channel."""
+
+    call = models.ForeignKey(Call, models.CASCADE, related_name="legs")
+    pbx = models.ForeignKey("pbx.Pbx", models.CASCADE, related_name="+")
+    uniqueid = models.CharField(max_length=80)
+    endpoint = models.CharField(max_length=120)
+    phone = models.ForeignKey("phones.Phone", models.SET_NULL, null=True, blank=True, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="legs")
+    far_number = models.CharField(max_length=80, blank=True)
+    far_name = models.CharField(max_length=80, blank=True)
+    far_endpoint = models.CharField(max_length=120, blank=True)
+    far_restricted = models.BooleanField(default=False)
+    pops = models.BooleanField(default=True)  # False: the first leg of our own click-to-call
+    state = models.CharField(max_length=10, default="ringing")  # ringing, talking, held, ended
+    outcome = models.CharField(max_length=24, blank=True)
+    answered_by_endpoint = models.CharField(max_length=120, blank=True)  # who took it, when elsewhere
+    rang_at = models.DateTimeField(null=True, blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("id",)
+        constraints = [models.UniqueConstraint(fields=["pbx", "uniqueid"], name="leg_once_per_pbx")]
+        indexes = [
+            models.Index(fields=["user", "-rang_at"], name="leg_by_user"),
+            models.Index(fields=["phone"], name="leg_open_on_phone", condition=Q(ended_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint} {self.state}"
+
+
+class CommandKind(models.TextChoices):
+    ANSWER = "answer", _("Answer")
+
+
+class CommandState(models.TextChoices):
+    REQUESTED = "requested", _("asked")
+    GRANTED = "granted", _("being sent")
+    SENT = "sent", _("sent")
+    CONFIRMED = "confirmed", _("done")
+    REFUSED = "refused", _("refused")
+    FAILED = "failed", _("not done")
+    UNKNOWN = "unknown", _("not sure")
+    EXPIRED = "expired", _("withdrawn")
+    CANCELLED = "cancelled", _("not needed")
+
+
+OPEN_STATES = (CommandState.REQUESTED, CommandState.GRANTED, CommandState.SENT, CommandState.UNKNOWN)
+
+
+class CallCommand(models.Model):
+    """What a person asked a phone to do; its own outbox. The row is written before the deed, always."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=24, choices=CommandKind.choices)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="commands")
+    idempotency_key = models.CharField(max_length=80)
+    phone = models.ForeignKey("phones.Phone", models.PROTECT, related_name="+")
+    leg = models.ForeignKey(Leg, models.PROTECT, related_name="commands")
+    state = models.CharField(max_length=12, choices=CommandState.choices, default=CommandState.REQUESTED)
+    settled = models.BooleanField(default=False)  # an unknown that stays unknown: no more looking
+    reason_code = models.CharField(max_length=40, blank=True)
+    sentence = models.CharField(max_length=300, blank=True)
+    evidence = models.CharField(max_length=300, blank=True)
+    token = models.BigIntegerField(null=True, blank=True)  # of the phone's lease, when granted
+    requested_at = models.DateTimeField()
+    not_after = models.DateTimeField()
+    relayed_at = models.DateTimeField(null=True, blank=True)  # when "look now" was last handed to the broker
+    granted_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-requested_at",)
+        constraints = [
+            models.UniqueConstraint(fields=["user", "idempotency_key"], name="command_once_per_key"),
+            # Two buttons, two browsers, one leg: at most one live attempt.
+            models.UniqueConstraint(
+                fields=["leg", "kind"],
+                condition=Q(state__in=["requested", "granted", "sent"]) | Q(state="unknown", settled=False),
+                name="command_one_live_per_leg",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["requested_at"],
+                name="command_open",
+                condition=Q(state__in=["requested", "granted", "sent"]) | Q(state="unknown", settled=False),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.state}"
+
+
+class CommandChange(models.Model):
+    """One step in the life of a command: when, to what, by whom, on what evidence."""
+
+    command = models.ForeignKey(CallCommand, models.CASCADE, related_name="changes")
+    at = models.DateTimeField()
+    state = models.CharField(max_length=12, choices=CommandState.choices)
+    by = models.CharField(max_length=40)  # "user", "worker", "listener", "sweeper"
+    path = models.CharField(max_length=12, blank=True)  # "phone", later "pbx"
+    evidence = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.state} by {self.by}"
+
+
+class PhoneLease(models.Model):
+    """One request at a time per phone. The token only grows: a late worker's writes carry an old one and are refused."""
+
+    phone = models.OneToOneField("phones.Phone", models.CASCADE, primary_key=True, related_name="lease")
+    token = models.BigIntegerField(default=0)
+    held_until = models.DateTimeField(null=True, blank=True)
+    command = models.ForeignKey(CallCommand, models.SET_NULL, null=True, blank=True, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.phone_id}: {self.token}"

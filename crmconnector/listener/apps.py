@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class ListenerConfig(AppConfig):
+    name = "crmconnector.listener"
+    label = "listener"
+    verbose_name = "Listener"

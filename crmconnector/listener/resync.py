@@ -1,0 +1,29 @@
+"""After a login: calls that our rows still hold open but the PBX no longer has, ended without our seeing it."""
+
+from datetime import datetime
+
+from crmconnector.calls.events import CallEnded, CallEvent, LegEnded
+from crmconnector.calls.models import Call, Leg
+from crmconnector.listener.dispatch import handle_batch
+from crmconnector.pbx.models import Pbx
+
+MOST_AT_ONCE = 500
+
+
+def close_unseen(*, pbx: Pbx, epoch: int, open_keys: set[str], now: datetime) -> set[int]:
+    """End them as 'unseen' through the ordinary path, so that legs, commands and cards follow; users to wake."""
+    users: set[int] = set()
+    ghosts = Call.objects.filter(pbx=pbx, ended_at=None).exclude(linkedid__in=open_keys)
+    while rows := list(ghosts.prefetch_related("legs")[:MOST_AT_ONCE]):
+        batch = [event for call in rows for event in _endings(call, now.timestamp())]
+        users |= handle_batch(pbx=pbx, epoch=epoch, batch=batch, now=now)
+    return users
+
+
+def _endings(call: Call, at: float) -> list[CallEvent]:
+    legs: list[Leg] = [leg for leg in call.legs.all() if leg.ended_at is None]
+    endings: list[CallEvent] = [
+        LegEnded(call.linkedid, at, leg.uniqueid, leg.endpoint, "answered" if leg.answered_at else "unseen", None)  # type: ignore[arg-type]
+        for leg in legs
+    ]
+    return [*endings, CallEnded(call.linkedid, at, "unseen", call.answered_by_endpoint or None, None)]

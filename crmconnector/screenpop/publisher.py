@@ -1,0 +1,117 @@
+"""Cards as rows: derived from the calls' legs, written once per change, then (after commit) a wake for the streams.
+
+A card is never told what to do; its row is computed again from the legs, so a repeated or late event changes nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import structlog
+from django.conf import settings
+from django.db import connection
+from redis.exceptions import RedisError
+
+from crmconnector.calls.ledger import CallLedger
+from crmconnector.calls.models import Leg
+from crmconnector.common.redis import redis_client
+from crmconnector.screenpop.facts import FactsOfBatch
+from crmconnector.screenpop.models import Pop
+from crmconnector.screenpop.payload import card_payload, leg_to_answer
+
+WAKE_CHANNEL = "screenpop.wake"
+VERSION_LOCK = 7001  # advisory lock class: versions of one user's cards are committed in their order
+log = structlog.get_logger(__name__)
+
+
+def refresh_pops(*, ledger: CallLedger, now: datetime) -> set[int]:
+    """Bring the cards of the ledger's calls up to date; returns the users whose streams must wake.
+
+    Runs inside the batch's transaction, after `ledger.save()`.
+    """
+    seats = _legs_by_call_and_user(ledger)
+    if not seats:
+        return set()
+    existing = {(pop.call_id, pop.user_id): pop for pop in Pop.objects.filter(call__in={call_id for call_id, _ in seats})}
+    facts = FactsOfBatch(ledger, now)
+    fresh, changed = [], []
+    for (call_id, user_id), legs in seats.items():
+        pop = existing.get((call_id, user_id))
+        payload = card_payload(facts.of(legs, known=pop.payload if pop else None))
+        leg_id = leg_to_answer(facts.leg_facts(legs))
+        if pop is None:
+            if payload["state"] == "closed":
+                continue  # it rang and ended within one batch, or before we listened: the log tells it, no card
+            fresh.append(Pop(user_id=user_id, call_id=call_id, leg_id=leg_id, state=payload["state"], payload=payload,
+                             opened_at=now, changed_at=now))  # fmt: skip
+        elif pop.payload != payload or pop.leg_id != leg_id:
+            pop.payload, pop.state, pop.leg_id, pop.changed_at = payload, str(payload["state"]), leg_id, now
+            changed.append(pop)
+    _give_versions([*fresh, *changed])
+    Pop.objects.bulk_create(fresh, ignore_conflicts=True)
+    Pop.objects.bulk_update(changed, ["payload", "state", "leg", "changed_at", "version"])
+    return {pop.user_id for pop in [*fresh, *changed]}
+
+
+def touch_pops(*, legs: Iterable[tuple[int, int]], now: datetime) -> set[int]:
+    """Something shown beside the card changed (a command): (call id, user id) pairs get a new version."""
+    pairs = set(legs)
+    pops = [
+        pop
+        for pop in Pop.objects.filter(call__in={call_id for call_id, _ in pairs}, user__in={user for _, user in pairs})
+        if (pop.call_id, pop.user_id) in pairs
+    ]
+    for pop in pops:
+        pop.changed_at = now
+    _give_versions(pops)
+    Pop.objects.bulk_update(pops, ["changed_at", "version"])
+    return {pop.user_id for pop in pops}
+
+
+def wake(user_ids: Iterable[int]) -> None:
+    """Tell the web processes to look at these users' rows. Losing this costs a second, never a card."""
+    text = ",".join(str(user_id) for user_id in sorted(set(user_ids)))
+    if not text:
+        return
+    try:
+        _client().publish(WAKE_CHANNEL, text)
+    except RedisError as error:
+        log.warning("screenpop.wake_lost", reason=type(error).__name__)
+
+
+def _legs_by_call_and_user(ledger: CallLedger) -> Mapping[tuple[int, int], Sequence[Leg]]:
+    """The legs that make a card: on a user's phone, of a call from somebody else."""
+    found: dict[tuple[int, int], list[Leg]] = defaultdict(list)
+    for call in ledger.touched():
+        for leg in ledger.legs_of(call):
+            if leg.user_id is not None and leg.pops and leg.rang_at is not None:
+                found[call.pk, leg.user_id].append(leg)
+    return found
+
+
+def _give_versions(pops: Sequence[Pop]) -> None:
+    """Next versions, taken under each user's lock: a reader that saw version 6 will never meet a late 5."""
+    if not pops:
+        return
+    users = sorted({pop.user_id for pop in pops})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select pg_advisory_xact_lock(%s, u) from (select unnest(%s::int[]) as u order by 1) as ordered",
+            [VERSION_LOCK, users],
+        )
+        cursor.execute("select nextval('screenpop_version') from generate_series(1, %s)", [len(pops)])
+        versions = [row[0] for row in cursor.fetchall()]
+    for pop, version in zip(pops, versions, strict=True):
+        pop.version = version
+
+
+_shared: dict[str, object] = {}
+
+
+def _client():  # type: ignore[no-untyped-def]
+    url = settings.REDIS_URL
+    if url not in _shared:
+        _shared[url] = redis_client(url)
+    return _shared[url]
+
+

@@ -1,0 +1,99 @@
+"""Reads for the desk: open cards, and the rows after a version for the stream."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Max, Q
+
+from crmconnector.calls.models import CallCommand, CommandState
+from crmconnector.common.clock import utc_now
+from crmconnector.screenpop.models import Pop
+from crmconnector.users.models import User
+
+CLOSED_STAYS_SECONDS = 20
+MOST_CARDS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOffer:
+    """Whether Answer can be pressed now, why not, and the key that makes a second press the same command."""
+
+    possible: bool
+    why_not: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Everything templates/screenpop/card.html needs."""
+
+    pop: Pop
+    payload: dict
+    command: CallCommand | None
+    answer: AnswerOffer
+
+    def context(self) -> dict[str, object]:
+        return {"pop": self.pop, "card": self.payload, "command": self.command, "answer": self.answer}
+
+
+def open_cards(*, user: User) -> list[Card]:
+    """The cards a freshly opened desk shows: those not closed, and those closed a moment ago. Ringing first."""
+    recent = Q(state=Pop.State.CLOSED, changed_at__gte=utc_now() - timedelta(seconds=CLOSED_STAYS_SECONDS))
+    pops = Pop.objects.filter(~Q(state=Pop.State.CLOSED) | recent, user=user).order_by("-version")[:MOST_CARDS]
+    cards = _cards(pops)
+    order = [Pop.State.RINGING, Pop.State.TALKING, Pop.State.HELD, Pop.State.CLOSED]
+    return sorted(cards, key=lambda card: order.index(Pop.State(card.pop.state)))
+
+
+def cards_after(*, user_id: int, version: int) -> list[Card]:
+    """Cards changed after a version, oldest change first; a whole card each, so only the newest row matters."""
+    return _cards(Pop.objects.filter(user_id=user_id, version__gt=version).order_by("version")[:MOST_CARDS])
+
+
+def card_of(*, user: User, pop_id: int) -> Card | None:
+    """One of the user's own cards; None for anybody else's."""
+    cards = _cards(Pop.objects.filter(user=user, pk=pop_id))
+    return cards[0] if cards else None
+
+
+def latest_version(*, user_id: int) -> int:
+    return Pop.objects.filter(user_id=user_id).aggregate(top=Max("version"))["top"] or 0
+
+
+def newest_version() -> int:
+    return Pop.objects.aggregate(top=Max("version"))["top"] or 0
+
+
+def users_changed_after(version: int) -> tuple[int, set[int]]:
+    """(newest version, users with cards newer than `version`): one query for a whole web process."""
+    rows = list(Pop.objects.filter(version__gt=version).order_by("version").values_list("version", "user_id")[:5000])
+    return (rows[-1][0] if rows else version), {user_id for _, user_id in rows}
+
+
+def _cards(pops: Iterable[Pop]) -> list[Card]:
+    rows = list(pops)
+    calls = {pop.call_id for pop in rows}
+    commands: dict[tuple[int, int], list[CallCommand]] = {}
+    for command in CallCommand.objects.filter(leg__call__in=calls).select_related("leg").order_by("requested_at"):
+        commands.setdefault((command.leg.call_id, command.user_id), []).append(command)
+    return [_card(pop, commands.get((pop.call_id, pop.user_id), [])) for pop in rows]
+
+
+def _card(pop: Pop, commands: list[CallCommand]) -> Card:
+    last = commands[-1] if commands else None
+    return Card(pop, pop.payload, last, _offer(pop, last, len(commands)))
+
+
+def _offer(pop: Pop, last: CallCommand | None, tries: int) -> AnswerOffer:
+    """The key names leg and try: two tabs press the same command; a second try after an end is a new one."""
+    live = last is not None and (
+        last.state in (CommandState.REQUESTED, CommandState.GRANTED, CommandState.SENT)
+        or (last.state == CommandState.UNKNOWN and not last.settled)
+    )
+    key = f"answer:{pop.leg_id}:{tries if not live else tries - 1}"
+    if pop.state != Pop.State.RINGING or pop.leg_id is None:
+        return AnswerOffer(False, "It no longer rings on your phone.", key)
+    if live:
+        return AnswerOffer(False, "Your phone has been asked; do not press again.", key)
+    return AnswerOffer(True, "", key)

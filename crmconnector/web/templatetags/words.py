@@ -1,0 +1,70 @@
+"""Filters that say times, durations and commands in the product's words."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils.translation import gettext as _
+
+from crmconnector.calls.models import CallCommand
+from crmconnector.common.clock import from_epoch, utc_now
+from crmconnector.web.words import Said, running_time, said_of, spoken_time
+
+register = template.Library()
+
+
+@register.filter
+def epoch(seconds: float | None) -> datetime | None:
+    """Epoch seconds of a payload as a time that templates can format."""
+    return from_epoch(seconds) if seconds is not None else None
+
+
+@register.filter
+def as_epoch(at: datetime | None) -> str:
+    """A time as epoch seconds for the browser's timers; never localised."""
+    return f"{at.timestamp():.3f}" if at else ""
+
+
+@register.filter
+def plain(number: float | None) -> str:
+    """A number for the browser, whatever the language writes as decimal sign."""
+    return f"{number:.3f}" if number is not None else ""
+
+
+@register.filter
+def ago(since: datetime | float | None) -> str:
+    """Running time since then, as a timer shows it: 0:07."""
+    if since is None:
+        return ""
+    start = since if isinstance(since, datetime) else from_epoch(since)
+    return running_time((utc_now() - start).total_seconds())
+
+
+@register.filter
+def running(seconds: float | None) -> str:
+    return running_time(seconds) if seconds is not None else ""
+
+
+@register.filter
+def spoken(seconds: float | None) -> str:
+    """A length in words: 48 s, 6 min, 1 h 5 min."""
+    return spoken_time(seconds) if seconds is not None else ""
+
+
+@register.filter
+def said(command: CallCommand | None) -> Said | None:
+    """The one sentence under the call bar."""
+    return said_of(command, now=utc_now()) if command else None
+
+
+@register.filter
+def by_company(people: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """People of one card with those of a company beside each other; without a company last."""
+    return sorted(people, key=lambda one: (not one["company"], one["company"].casefold()))
+
+
+@register.filter
+def person_line(person: dict[str, Any]) -> str:
+    """Role and company under a name, as far as they are known."""
+    return ", ".join(part for part in (person["title"], person["company"]) if part) or _("No company recorded")

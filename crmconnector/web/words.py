@@ -1,0 +1,169 @@
+"""From rows to the words of the screens. Pure: no queries beyond what the rows already carry."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from crmconnector.calls.models import Call, CallCommand, CommandState
+from crmconnector.common.clock import COMMAND_RECONCILE_SECONDS
+from crmconnector.common.numbers import read_number, shown_number
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One sentence about a command: `tone` ok, no, wait or care; `asked` while nothing is proven."""
+
+    tone: str
+    icon: str
+    text: str
+    asked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a call came out: a word, the badge's tone, its drawing, and a length when there is one."""
+
+    word: str
+    tone: str
+    icon: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FarParty:
+    """The other side of a call as a list shows it. `known` is False when nobody is behind the number."""
+
+    name: str
+    company: str
+    number: str
+    country: str
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    call: Call
+    who: FarParty
+    result: Result
+    direction: str
+    direction_icon: str
+
+
+def running_time(seconds: float) -> str:
+    """0:07, 12:40, 1:02:03."""
+    whole = max(0, int(seconds))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def spoken_time(seconds: float) -> str:
+    """48 s, 6 min, 1 h 5 min."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return _("%(n)d s") % {"n": whole}
+    minutes = round(whole / 60)
+    if minutes < 60:
+        return _("%(n)d min") % {"n": minutes}
+    return _("%(h)d h %(m)d min") % {"h": minutes // 60, "m": minutes % 60}
+
+
+def clock_time(at: datetime | None) -> str:
+    """10:42:09 in the page's time zone."""
+    return timezone.localtime(at).strftime("%H:%M:%S") if at else ""
+
+
+def said_of(command: CallCommand, *, now: datetime) -> Said:
+    """Only an event proves anything; before it the sentence says asked, after it what the PBX confirmed."""
+    match command.state:
+        case CommandState.CONFIRMED:
+            at = clock_time(command.ended_at)
+            return Said("ok", "proven", _("Answered on your desk phone. The PBX confirmed it at %(at)s.") % {"at": at})
+        case CommandState.UNKNOWN:
+            return _not_sure(command)
+        case CommandState.REQUESTED | CommandState.GRANTED | CommandState.SENT:
+            at = clock_time(command.requested_at)
+            return Said("wait", "asked", _("Answer asked at %(at)s, waiting for the PBX.") % {"at": at}, asked=True)
+        case CommandState.CANCELLED:
+            return Said("care", "note", command.sentence or _("Not needed any more. Nothing was sent to your phone."))
+        case CommandState.EXPIRED:
+            return Said("no", "refused", command.sentence or _("Nothing happened in time, so it was withdrawn."))
+    return Said("no", "refused", command.sentence or _("Not answered: your phone refused. Answer on the handset."))
+
+
+def _not_sure(command: CallCommand) -> Said:
+    if command.settled:
+        text = _("No answer from your phone, and the PBX saw no answer either. Answer on the handset, or press again.")
+        return Said("care", "unknown", command.sentence or text)
+    until = clock_time((command.sent_at or command.requested_at) + timedelta(seconds=COMMAND_RECONCILE_SECONDS))
+    text = _(
+        "No answer from your phone. It may or may not have answered. "
+        "We watch the PBX until %(until)s; do not press again."
+    ) % {"until": until}
+    return Said("care", "unknown", text, asked=True)
+
+
+_MISSED = ("no_answer", "cancelled", "abandoned")
+_PLAIN = {
+    "busy": (gettext_noop("Busy"), "", "refused"),
+    "rejected": (gettext_noop("Rejected"), "care", "refused"),
+    "failed": (gettext_noop("Failed"), "bad", "refused"),
+    "transferred": (gettext_noop("Transferred"), "", "between"),
+}
+
+
+def result_of(call: Call) -> Result:
+    """Red is for faults alone; a missed call is amber, because it asks for work."""
+    if call.ended_at is None:
+        return Result(_("Talking") if call.answered_at else _("Ringing"), "good", "half")
+    if call.disposition == "answered":
+        detail = running_time(call.talk_seconds) if call.talk_seconds is not None else ""
+        return Result(_("Talked"), "good", "done", detail)
+    if call.disposition in _MISSED:
+        word = _("Missed") if call.direction == "inbound" else _("No answer")
+        rang = running_time((call.ended_at - call.started_at).total_seconds())
+        return Result(word, "care", "missed", _("rang %(time)s") % {"time": rang})
+    if call.disposition in _PLAIN:
+        word, tone, drawing = _PLAIN[call.disposition]
+        return Result(_(word), tone, drawing)
+    return Result(_("End not seen"), "care", "unknown", _("the PBX was not heard"))
+
+
+def far_party(call: Call) -> FarParty:
+    """The other side: the caller of an incoming call, the dialled number of an outgoing one."""
+    if call.direction == "outbound":
+        return _dialled_party(call)
+    if call.caller_restricted or not (call.caller_number or call.caller_e164):
+        return FarParty(_("Number withheld"), "", "", "", known=False)
+    number, country = _written(call.caller_e164 or call.caller_number, call.pbx.country)
+    if call.contact:
+        return FarParty(call.contact.name, call.contact.company, number, country, known=True)
+    if call.direction == "internal":
+        return FarParty(call.caller_name or number, "", number, country, known=bool(call.caller_name))
+    shown = _("Shown as “%(name)s” by the network") % {"name": call.caller_name} if call.caller_name else ""
+    return FarParty(number, shown, number, country, known=False)
+
+
+def call_row(call: Call) -> CallRow:
+    word, drawing = {
+        "inbound": (_("Incoming"), "in"),
+        "outbound": (_("Outgoing"), "out"),
+        "internal": (_("Internal"), "between"),
+    }.get(call.direction, (_("Call"), "point"))
+    return CallRow(call, far_party(call), result_of(call), word, drawing)
+
+
+def _dialled_party(call: Call) -> FarParty:
+    number, country = _written(call.dialled, call.pbx.country)
+    if call.contact:
+        return FarParty(call.contact.name, call.contact.company, number, country, known=True)
+    return FarParty(number or _("Number not known"), "", number, country, known=False)
+
+
+def _written(number: str, home: str) -> tuple[str, str]:
+    """(as people at home write it, country code or empty)"""
+    reading = read_number(number, country=home)
+    return (shown_number(reading.e164, country=home) if reading.e164 else number), reading.country

@@ -1,0 +1,75 @@
+"""Writes about phones. Every refusal is a `PhoneProblem` with a sentence for the person who asked."""
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from psycopg.types.range import TimestamptzRange
+
+from phones.models import Assignment, Phone, PhoneStatus
+
+
+class PhoneProblem(Exception):
+    """What could not be done, and what to do instead; safe to show."""
+
+
+def assign_phone(*, phone: Phone, user_id: int, from_at: datetime, until_at: datetime | None = None) -> Assignment:
+    """Give a phone to a user for a time. Refused when somebody else has it in any part of that time."""
+    if until_at is not None and until_at <= from_at:
+        raise PhoneProblem("The end must be later than the start.")
+    try:
+        with transaction.atomic():
+            return Assignment.objects.create(
+                phone=phone, user_id=user_id, during=TimestamptzRange(from_at, until_at, "[)")
+            )
+    except IntegrityError as error:
+        if "phone_has_one_user_at_a_time" not in str(error):
+            raise
+        raise PhoneProblem(f"{phone.name} is assigned to somebody in that time. Release it first.") from None
+
+
+@transaction.atomic
+def release_phone(*, phone: Phone, at: datetime) -> list[Assignment]:
+    """End whatever assignment holds at `at`, keeping its history. Future ones stay."""
+    ended = list(Assignment.objects.select_for_update().filter(phone=phone, during__contains=at))
+    for row in ended:
+        if row.during.lower == at:
+            row.delete()
+            continue
+        row.during = TimestamptzRange(row.during.lower, at, "[)")
+        row.save(update_fields=["during"])
+    return ended
+
+
+def note_phone_answered(*, phone_id: int, at: datetime) -> None:
+    """A phone gave a believable answer."""
+    _note(phone_id=phone_id, at=at, reachable=True, reason_code="", sentence="")
+
+
+def note_phone_silent(*, phone_id: int, at: datetime, reason_code: str, sentence: str) -> None:
+    """A phone did not answer, or not as itself."""
+    _note(phone_id=phone_id, at=at, reachable=False, reason_code=reason_code, sentence=sentence)
+
+
+def note_passcode_refused(*, phone_id: int, at: datetime) -> None:
+    """The phone refused our passcode: nothing more is sent to it until a person enters a new one."""
+    Phone.objects.filter(pk=phone_id, passcode_refused_at=None).update(passcode_refused_at=at)
+
+
+def _note(*, phone_id: int, at: datetime, reachable: bool, reason_code: str, sentence: str) -> None:
+    status, created = PhoneStatus.objects.get_or_create(
+        phone_id=phone_id,
+        defaults={
+            "reachable": reachable,
+            "reason_code": reason_code,
+            "sentence": sentence[:300],
+            "since": at,
+            "looked_at": at,
+        },
+    )
+    if created:
+        return
+    if status.reachable != reachable:
+        status.since = at
+    status.reachable, status.reason_code, status.sentence = reachable, reason_code, sentence[:300]
+    status.looked_at = at
+    status.save()

@@ -1,0 +1,225 @@
+"""A real Asterisk, unpacked (not installed) from Debian packages into a folder of its own.
+
+Nothing of it touches the machine: no maintainer script runs, nothing is mounted, no daemon is started. The folder is
+kept between runs; it costs some 270 MB and ten to twenty seconds once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SUITE = "forky"  # the Debian release that carries Asterisk 22
+PACKAGES = ("asterisk", "asterisk-core-sounds-en-gsm")
+UNPACK_SECONDS = 600
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+APT_FOLDER = Path("/etc/apt")
+CACHE_VARIABLE = "CRMCONNECTOR_LAB_DIR"
+
+
+class LabError(Exception):
+    """The lab could not be made or did not start; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class AsteriskRoot:
+    """An unpacked Asterisk."""
+
+    path: Path
+
+    @property
+    def libraries(self) -> Path:
+        """The folder of the architecture's libraries, for example usr/lib/x86_64-linux-gnu."""
+        return self.loader.parent
+
+    @property
+    def loader(self) -> Path:
+        found = sorted(self.path.glob("usr/lib/*/ld-linux-*.so.*"))
+        if not found:
+            raise LabError(f"{self.path} holds no program loader: delete that folder and try again.")
+        return found[0]
+
+    @property
+    def program(self) -> Path:
+        return self.path / "usr/sbin/asterisk"
+
+    @property
+    def modules(self) -> Path:
+        return self.libraries / "asterisk/modules"
+
+    @property
+    def share(self) -> Path:
+        return self.path / "usr/share/asterisk"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "etc/asterisk"
+
+    def command(self, argv0: Path) -> list[str]:
+        """How to start the unpacked program with the unpacked loader; `argv0` is what it starts again on a restart."""
+        return [
+            str(self.loader),
+            "--argv0",
+            str(argv0),
+            "--library-path",
+            str(self.libraries),
+            str(self.program),
+        ]
+
+    def version(self) -> str:
+        """What Asterisk says of itself, for example `22.10.1`."""
+        command = [*self.command(self.program), "-V"]
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+        found = re.search(r"\d+(\.\d+)+", said)
+        return found.group(0) if found else said.strip()
+
+
+def cache_folder() -> Path:
+    return Path(os.environ.get(CACHE_VARIABLE) or REPOSITORY / ".lab").resolve()
+
+
+def root_folder() -> Path:
+    return cache_folder() / f"asterisk-{SUITE}"
+
+
+def is_unpacked() -> bool:
+    return (root_folder() / "usr/sbin/asterisk").is_file()
+
+
+def missing_for_unpacking() -> str | None:
+    """Say what this machine cannot provide for unpacking, or None. A finished cache needs nothing more."""
+    if is_unpacked():
+        return None
+    if not Path("/etc/debian_version").is_file():
+        return "The lab unpacks Asterisk from Debian packages: run it on Debian (a container will do)."
+    if not KEYRING.is_file():
+        return "Debian's signing keys are missing: apt-get install debian-archive-keyring."
+    if shutil.which("mmdebstrap") is None:
+        return "mmdebstrap is missing: apt-get install --no-install-recommends mmdebstrap (`make lab` does it as root)."
+    if debian_mirror() is None:
+        return "No Debian mirror is configured for apt in /etc/apt: add Debian's own to sources.list."
+    if os.geteuid() != 0:
+        return "Unpacking the lab's Asterisk needs root once (later runs do not): run `make lab` as root."
+    return None
+
+
+def install_mmdebstrap(say: Callable[[str], None]) -> None:
+    """Install the unpacking tool by apt, where that is possible and not done."""
+    if is_unpacked() or shutil.which("mmdebstrap") or not Path("/etc/debian_version").is_file() or os.geteuid() != 0:
+        return
+    say("Installing mmdebstrap (it unpacks Debian packages) with apt-get …")
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for arguments in (["update"], ["install", "-y", "--no-install-recommends", "mmdebstrap"]):
+        done = subprocess.run(["apt-get", "-q", *arguments], env=quiet, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise LabError(f"apt-get {arguments[0]} failed:\n{_tail(done.stderr)}")
+
+
+def unpack(say: Callable[[str], None]) -> AsteriskRoot:
+    """Return the unpacked Asterisk; make it first if it is not there.
+
+    Two processes may ask at once: one makes it, the other waits. A folder that was not finished (the machine was
+    switched off, the network broke) never has the final name, so it is never used.
+    """
+    with _locked(cache_folder()):
+        if not is_unpacked():
+            missing = missing_for_unpacking()
+            if missing:
+                raise LabError(missing)
+            _make(root_folder(), say)
+    return AsteriskRoot(root_folder())
+
+
+def debian_mirror() -> str | None:
+    """The mirror that this machine's apt already uses for Debian itself."""
+    for address, suites in [*_one_line_sources(), *_deb822_sources()]:
+        # Other vendors' repositories are listed beside Debian's; theirs have no release of Debian's name.
+        if address.rstrip("/").endswith("/debian") and any(_is_release(suite) for suite in suites):
+            return address.rstrip("/")
+    return None
+
+
+def _is_release(suite: str) -> bool:
+    return re.fullmatch(r"(oldoldstable|oldstable|stable|testing|unstable|[a-z]+)", suite) is not None
+
+
+def _one_line_sources() -> Iterator[tuple[str, list[str]]]:
+    for path in [APT_FOLDER / "sources.list", *sorted((APT_FOLDER / "sources.list.d").glob("*.list"))]:
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+            found = re.match(r"\s*deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)", line)
+            if found:
+                yield found.group(1), [found.group(2)]
+
+
+def _deb822_sources() -> Iterator[tuple[str, list[str]]]:
+    for path in sorted((APT_FOLDER / "sources.list.d").glob("*.sources")):
+        for paragraph in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
+            fields = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(.*)$", paragraph, re.MULTILINE))
+            if fields.get("Enabled", "yes").strip().lower() == "no" or "deb" not in fields.get("Types", "").split():
+                continue
+            for address in fields.get("URIs", "").split():
+                yield address, fields.get("Suites", "").split()
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _make(final: Path, say: Callable[[str], None]) -> None:
+    for leftover in final.parent.glob("unfinished-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    say(f"Unpacking Asterisk from Debian {SUITE} into {final} (once, about 270 MB) …")
+    unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=final.parent))
+    try:
+        _run_mmdebstrap(unfinished)
+        _link_sounds(unfinished)
+        unfinished.chmod(0o755)  # other users may run what root unpacked
+        unfinished.rename(final)
+    finally:
+        if unfinished.exists():
+            shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _run_mmdebstrap(target: Path) -> None:
+    mirror = debian_mirror()
+    command = [
+        "mmdebstrap",
+        "--variant=extract",
+        f"--include={','.join(PACKAGES)}",
+        f"--keyring={KEYRING}",
+        # Signatures are checked. Only the date is not: a frozen copy of a mirror is past its own date.
+        '--aptopt=Acquire::Check-Valid-Until "false"',
+        '--aptopt=APT::Install-Recommends "false"',
+        SUITE,
+        str(target),
+        str(mirror),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=UNPACK_SECONDS)
+    if done.returncode != 0:
+        raise LabError(f"mmdebstrap could not unpack Asterisk:\n{_tail(done.stderr)}")
+
+
+def _link_sounds(root: Path) -> None:
+    """Make the link to the English prompts that a maintainer script would make; transfers abort without them."""
+    sounds = root / "usr/share/asterisk/sounds"
+    for spoken in sorted(sounds.glob("en_*")):
+        (sounds / "en").symlink_to(spoken.name)
+        return
+    raise LabError("The unpacked Asterisk has no English prompts.")
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-15:])

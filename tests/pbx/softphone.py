@@ -1,0 +1,72 @@
+"""One soft phone in a process of its own: `python -m tests.pbx.softphone`, settings as JSON in LAB_PHONE."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from tests.pbx.softphone_cti import CtiFace
+from tests.pbx.softphone_http import Answer, Parameters, serve
+from tests.pbx.softphone_settings import from_environment
+from tests.pbx.softphone_sip import DECLINE, Refused, SipPhone
+
+
+class ControlFace:
+    """What the person in front of the phone does, and what they see. For tests only, on a port of its own."""
+
+    def __init__(self, phone: SipPhone, cti: CtiFace) -> None:
+        self.phone, self.cti = phone, cti
+        self._deeds: dict[str, Callable[[Parameters], Any]] = {
+            "call": self._call,
+            "answer": lambda _: phone.answer(),
+            "reject": lambda asked: phone.reject(int(asked.get("code") or DECLINE)),
+            "hangup": lambda _: phone.hang_up(),
+            "hold": lambda _: phone.hold(phone.line_in("connected")),
+            "resume": lambda _: phone.resume(phone.line_in("onhold")),
+            "digits": lambda asked: phone.send_digits(phone.line_in("connected"), asked["digits"]),
+            "transfer": lambda asked: phone.transfer_blind(phone.line_in("connected"), asked["number"]),
+            "complete_transfer": lambda _: phone.transfer_attended(
+                phone.line_in("onhold"), phone.line_in("connected")
+            ),
+            "on_ring": lambda asked: setattr(phone, "on_ring", asked["do"]),
+            "state": lambda _: self._state(),
+            "journal": lambda _: list(cti.journal),
+            "timeline": lambda _: list(phone.timeline),
+        }
+
+    def respond(self, path: str, parameters: Parameters) -> Answer:
+        deed = self._deeds.get(path.removeprefix("/control/"))
+        if deed is None:
+            return 404, {"error": f"no such deed: {path}"}
+        try:
+            return 200, {"result": self.phone.do(lambda: deed(parameters))}
+        except Refused as error:
+            return 409, {"error": str(error)}
+
+    def _call(self, asked: Parameters) -> int:
+        line = self.phone.call(
+            asked["number"], from_number=asked.get("from_number"), from_name=asked.get("from_name")
+        )
+        return line.number
+
+    def _state(self) -> dict[str, Any]:
+        lines = [
+            {key: value for key, value in vars(line).items() if key != "call"}
+            for line in self.phone.lines
+            if line.state != "idle"
+        ]
+        return {"registered": self.phone.registered, "lines": lines}
+
+
+def main() -> None:
+    settings = from_environment(os.environ)
+    phone = SipPhone(settings)
+    cti = CtiFace(phone)
+    serve("127.0.0.1", settings.cti_port, cti.respond)
+    serve("127.0.0.1", settings.control_port, ControlFace(phone, cti).respond)
+    phone.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""The lab: a real Asterisk and real SIP phones with a desk phone's CTI face, all on this machine.
+
+    lab = Lab(); lab.start()
+    lab.trunk.call(lab.did_direct, from_number="+442079460123", from_name="Ada Smith")
+    lab.phones["1001"].wait_state("ringing")
+    lab.phones["1001"].answer()
+    lab.stop()
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from tests.pbx.ami_wire import AmiWire
+from tests.pbx.asterisk_root import REPOSITORY, LabError, install_mmdebstrap, missing_for_unpacking, unpack
+from tests.pbx.asterisk_server import TRUNK_ADDRESS, AsteriskServer, PbxSettings
+from tests.pbx.children import free_port, start_child, wait_until
+from tests.pbx.phone_client import LabPhone
+from tests.pbx.softphone_settings import PhoneSettings, to_environment
+
+__all__ = ["Lab", "LabError", "LabPhone", "lab_missing", "prepare_lab"]
+
+AGENTS = {"1001": "Anna Berg", "1002": "Ben Okafor", "1003": "Chloé Martin", "1004": "Dan Whitfield"}
+# Berlin numbers that the regulator keeps free for films and books.
+MAIN_NUMBER = "+493023125100"
+DIDS = {
+    "direct": "+493023125101",
+    "group": "+493023125102",
+    "queue": "+493023125103",
+    "queue_local": "+493023125104",
+}
+KEEP_VARIABLE = "CRMCONNECTOR_LAB_KEEP"  # set: the run folder with Asterisk's settings and logs stays
+LONGEST_RUN_FOLDER = 80  # Asterisk's own socket has its path in it, and a socket path ends at 108
+
+
+def lab_missing() -> str | None:
+    """One sentence on what this machine cannot provide and how to get it; None if the lab can run."""
+    if sys.platform != "linux":
+        return "The lab needs Linux with Debian's packages: run it in a Debian container."
+    if importlib.util.find_spec("pjsua2") is None:
+        return "The SIP phones need pjsua2: pip install -r tests/requirements.lock."
+    return missing_for_unpacking()
+
+
+def prepare_lab(say: Callable[[str], None]) -> None:
+    """Get what is missing: the unpacking tool by apt (as root on Debian), then Asterisk itself. Raises LabError."""
+    install_mmdebstrap(say)
+    missing = lab_missing()
+    if missing:
+        raise LabError(missing)
+    unpack(say)
+
+
+class Lab:
+    """One PBX, four desk phones 1001–1004 and a phone that plays the outside world."""
+
+    did_direct = DIDS["direct"]  # rings 1001
+    did_group = DIDS["group"]  # rings 1001, 1002, 1003 at once
+    did_queue = DIDS["queue"]  # queue 600, its members are phones
+    did_queue_local = DIDS["queue_local"]  # queue 602, its members are Local channels, as FreePBX makes them
+    main_number = MAIN_NUMBER  # what the company shows when it calls out
+    ami_host = "127.0.0.1"
+
+    def __init__(self, say: Callable[[str], None] = lambda _: None) -> None:
+        self._say = say
+        self._server: AsteriskServer | None = None
+        self.phones: dict[str, LabPhone] = {}
+        self._trunk: LabPhone | None = None
+        self._run_folder: Path | None = None
+
+    def __enter__(self) -> Lab:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    # --- addresses --------------------------------------------------------------------------------------------------
+
+    @property
+    def server(self) -> AsteriskServer:
+        if self._server is None:
+            raise LabError("The lab is not started.")
+        return self._server
+
+    @property
+    def trunk(self) -> LabPhone:
+        if self._trunk is None:
+            raise LabError("The lab is not started.")
+        return self._trunk
+
+    @property
+    def ami_port(self) -> int:
+        return self.server.settings.ami_port
+
+    @property
+    def ami_username(self) -> str:
+        return self.server.settings.ami_username
+
+    @property
+    def ami_secret(self) -> str:
+        return self.server.settings.ami_secret
+
+    @property
+    def truth_username(self) -> str:
+        return self.server.settings.truth_username
+
+    @property
+    def truth_secret(self) -> str:
+        return self.server.settings.truth_secret
+
+    @property
+    def asterisk_version(self) -> str:
+        return self.server.root.version()
+
+    def truth(self) -> AmiWire:
+        """A new AMI connection that sees everything; use it as a context manager."""
+        return self.server.truth()
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start everything; return when the PBX is booted and every phone registered. Raises LabError."""
+        root = unpack(self._say)
+        self._run_folder = Path(tempfile.mkdtemp(prefix="crmlab-"))
+        if len(str(self._run_folder)) > LONGEST_RUN_FOLDER:
+            raise LabError(f"The folder for temporary files has too long a name: {self._run_folder}")
+        try:
+            settings = PbxSettings(self._run_folder, AGENTS, DIDS, MAIN_NUMBER)
+            self._server = AsteriskServer(root, settings)
+            # The phones start beside Asterisk and register once it is there.
+            self.phones = {extension: self._start_phone(extension) for extension in AGENTS}
+            self._trunk = self._start_phone("trunk")
+            self._server.start()
+            self._wait_phones()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End every process, remove the run folder. Can be called twice."""
+        for phone in self._all_phones():
+            phone.stop()
+        if self._server is not None:
+            self._server.stop()
+        self.phones, self._trunk, self._server = {}, None, None
+        if self._run_folder is not None and not os.environ.get(KEEP_VARIABLE):
+            shutil.rmtree(self._run_folder, ignore_errors=True)
+
+    def restart_asterisk(self) -> None:
+        """Restart the PBX (or start it after kill_asterisk) on the same ports; return when the phones can be called."""
+        self.server.restart()
+        self._wait_phones()
+
+    def kill_asterisk(self) -> None:
+        """End the PBX as a power cut would: nobody is told."""
+        self.server.kill()
+
+    def quiet(self) -> None:
+        """Hang up what is left of a story: every phone idle and ringing by itself again, no channel in the PBX."""
+        for phone in self._all_phones():
+            phone.on_ring("ring")
+        with self.truth() as wire:
+            wire.command("channel request hangup all")
+            for phone in self._all_phones():
+                phone.wait_state("idle")
+            wait_until(lambda: "0 active channels" in wire.command("core show channels count"), "no channel left")
+
+    def _all_phones(self) -> list[LabPhone]:
+        return [*self.phones.values(), *([self._trunk] if self._trunk else [])]
+
+    def _start_phone(self, extension: str) -> LabPhone:
+        settings = self._phone_settings(extension)
+        assert self._run_folder is not None
+        log = self._run_folder / f"phone-{extension}.log"
+        child = start_child(
+            [sys.executable, "-m", "tests.pbx.softphone"],
+            output=log,
+            cwd=REPOSITORY,
+            environment=to_environment(settings),
+        )
+        return LabPhone(settings, f"PJSIP/{extension}", child, log)
+
+    def _phone_settings(self, extension: str) -> PhoneSettings:
+        pbx = self.server.settings
+        is_trunk = extension == "trunk"
+        address = TRUNK_ADDRESS if is_trunk else "127.0.0.1"
+        return PhoneSettings(
+            extension=extension,
+            address=address,
+            sip_port=pbx.trunk_port if is_trunk else free_port(socket.SOCK_DGRAM),
+            rtp_port=free_port(socket.SOCK_DGRAM, address) // 2 * 2,
+            pbx_port=pbx.sip_port,
+            cti_port=free_port(),
+            control_port=free_port(),
+            sip_secret=pbx.sip_secret,
+            passcode=secrets.token_hex(8),
+            registers=not is_trunk,
+            line_count=24 if is_trunk else 8,
+        )
+
+    def _wait_phones(self) -> None:
+        for phone in self._all_phones():
+            wait_until(phone.is_up, f"phone {phone.extension} to register", timeout_seconds=30)
+        with self.truth() as wire:
+            for extension in self.phones:
+                wait_until(
+                    lambda name=extension: _can_be_called(wire, name),  # type: ignore[misc]
+                    f"the PBX to know where phone {extension} is",
+                )
+
+
+def _can_be_called(wire: AmiWire, extension: str) -> bool:
+    details = wire.listing("PJSIPShowEndpoint", "EndpointDetailComplete", Endpoint=extension)
+    return any(message.event == "ContactStatusDetail" for message in details)
