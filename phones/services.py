@@ -40,6 +40,15 @@ def release_phone(*, phone: Phone, at: datetime) -> list[Assignment]:
     return ended
 
 
+@transaction.atomic
+def save_phone(*, phone: Phone, passcode_entered: bool) -> Phone:
+    """Store a phone. A newly entered passcode lifts the stop that a refused one had put on it."""
+    if passcode_entered:
+        phone.passcode_refused_at = None
+    phone.save()
+    return phone
+
+
 def note_phone_answered(*, phone_id: int, at: datetime) -> None:
     """A phone gave a believable answer."""
     _note(phone_id=phone_id, at=at, reachable=True, reason_code="", sentence="")

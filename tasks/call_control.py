@@ -1,6 +1,7 @@
 """The only path to a desk phone: grant (committed), one send, record. See `crmconnector.calls.services`."""
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from crmconnector.calls.services import Grant, Outcome, grant_command, record_ou
 from crmconnector.common.clock import CLICK_VALID_SECONDS, GRANT_VALID_SECONDS, utc_now
 from crmconnector.screenpop.publisher import touch_pops, wake
 from phones.connection import driver_for
-from phones.drivers.base import LineStatus, PhoneDriver
+from phones.drivers.base import LineState, LineWord, PhoneDriver
 from phones.drivers.errors import CredentialRefused, NothingSent, PhoneError, Refused
 from phones.services import note_passcode_refused, note_phone_answered, note_phone_silent
 
@@ -53,25 +54,29 @@ def send(grant: Grant) -> Outcome:
     """Look at the lines first (harmless), then the one deed. Every error of the driver becomes an outcome."""
     deed_started = False
     try:
-        with driver_for(grant.phone) as phone:
-            problem = wrong_line(phone.line_status(), grant.far_number)
-            if problem:
-                return problem
-            if time.monotonic() - grant.granted_monotonic > GRANT_VALID_SECONDS:
-                return Outcome(CommandState.FAILED, "too_late", "Your phone was too slow to be asked in time. Nothing was sent.")
-            deed_started = True
-            DEEDS[grant.kind](phone)
-        _note_answered(grant)
+        phone = driver_for(grant.phone)
+        problem = wrong_line(phone.line_status(), grant.far_number)
+        if problem:
+            return problem
+        if time.monotonic() - grant.granted_monotonic > GRANT_VALID_SECONDS:
+            return Outcome(
+                CommandState.FAILED, "too_late", "Your phone was too slow to be asked in time. Nothing was sent."
+            )
+        deed_started = True
+        DEEDS[grant.kind](phone)
+        note_phone_answered(phone_id=grant.phone.pk, at=utc_now())
         return Outcome(CommandState.SENT)
     except PhoneError as error:
         return _outcome_of(error, grant, deed_started=deed_started)
 
 
-def wrong_line(lines: list[LineStatus], far_number: str) -> Outcome | None:
+def wrong_line(lines: Sequence[LineState], far_number: str) -> Outcome | None:
     """Answer names no line, so exactly one must ring, and where both sides name a caller it must be the same one."""
-    ringing = [line for line in lines if line.rings]
+    ringing = [line for line in lines if line.state is LineWord.RINGING]
     if not ringing:
-        return Outcome(CommandState.REFUSED, "nothing_rings", "Your phone says that nothing rings on it. Nothing was sent.")
+        return Outcome(
+            CommandState.REFUSED, "nothing_rings", "Your phone says that nothing rings on it. Nothing was sent."
+        )
     if len(ringing) > 1:
         return Outcome(
             CommandState.REFUSED,
@@ -80,7 +85,9 @@ def wrong_line(lines: list[LineStatus], far_number: str) -> Outcome | None:
         )
     if _differ(ringing[0].remote_number, far_number):
         return Outcome(
-            CommandState.REFUSED, "another_caller", "Another caller rings on your phone than on this card. Nothing was sent."
+            CommandState.REFUSED,
+            "another_caller",
+            "Another caller rings on your phone than on this card. Nothing was sent.",
         )
     return None
 
@@ -106,18 +113,16 @@ def _outcome_of(error: PhoneError, grant: Grant, *, deed_started: bool) -> Outco
     elif isinstance(error, Refused):
         note_phone_answered(phone_id=grant.phone.pk, at=now)
     else:
-        note_phone_silent(
-            phone_id=grant.phone.pk, at=now, reason_code=error.reason_code, sentence=error.sentence
-        )
+        note_phone_silent(phone_id=grant.phone.pk, at=now, reason_code=error.reason_code, sentence=error.sentence)
     if isinstance(error, Refused):
-        return Outcome(CommandState.REFUSED, error.reason_code, error.sentence)
+        return Outcome(CommandState.REFUSED, error.reason_code, f"Not answered. {error}")
     if isinstance(error, NothingSent) or not deed_started:
-        return Outcome(CommandState.FAILED, error.reason_code, f"Not answered: {error.sentence}")
-    return Outcome(CommandState.UNKNOWN, error.reason_code, error.sentence)
-
-
-def _note_answered(grant: Grant) -> None:
-    note_phone_answered(phone_id=grant.phone.pk, at=utc_now())
+        return Outcome(CommandState.FAILED, error.reason_code, f"Not answered. {error.sentence} Answer on the handset.")
+    return Outcome(
+        CommandState.UNKNOWN,
+        error.reason_code,
+        f"{error.sentence} It may or may not have answered. We watch the PBX; do not press again.",
+    )
 
 
 def _differ(on_phone: str, on_card: str) -> bool:

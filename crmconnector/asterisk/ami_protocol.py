@@ -133,12 +133,12 @@ class LinkProtocol(AMIProtocol):  # type: ignore[misc,unused-ignore]
             log.exception("AMI: a fault while reading; the link is given up")
             self.end(Ending("internal"))
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+    def connection_lost(self, exc: Exception | None) -> None:
         self.end(Ending("cut" if self.logged_in else "login_cut"))
 
     # -- what panoramisk's manager calls
 
-    def send(self, data: Any, as_list: object = None) -> asyncio.Future[Any]:  # noqa: ARG002 - panoramisk's signature
+    def send(self, data: Any, as_list: object = None) -> asyncio.Future[Any]:
         """Write one action. Raises BadHeader, LinkLost or NotSent; then nothing went out.
 
         Everything sent goes through here and so through `actions.encode`, also the login that panoramisk makes.

@@ -1,7 +1,7 @@
 """Channels, the bridges they are in, and who is really at the other end.
 
-A Local channel is a pair of halves (`;1` and `;2`) glued together: what enters one comes out of the other. They carry calls
-to queue members, through ring groups and click-to-call, and are never a party: all walks here go *through* them.
+A Local channel is a pair of halves (`;1` and `;2`) glued together: what enters one comes out of the other. They carry
+calls to queue members, through ring groups and click-to-call, and are never a party: all walks here go *through* them.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def hearing(bridge: Bridge) -> list[Channel]:
 
 
 def party_behind(start: Channel) -> Channel | None:
-    """The real party who dials through `start`: itself, or who is bridged with or dials the other end of the Local chain."""
+    """The real party who dials through `start`: itself, or whoever is bridged with or dials the other Local half."""
     seen: set[Channel] = set()
     current: Channel | None = start
     while current is not None and current not in seen:
@@ -195,7 +195,7 @@ def _bridge_mate(channel: Channel, seen: set[Channel]) -> Channel | None:
 
 
 def dial_root(channel: Channel) -> Channel:
-    """The far end of the chain of dials that leads to this channel: a real caller, or the half that Asterisk dialled itself."""
+    """Where the chain of dials to this channel begins: a real caller, or the half that Asterisk dialled itself."""
     seen: set[Channel] = set()
     current = channel
     while current not in seen:
@@ -225,7 +225,7 @@ def queue_of(channel: Channel) -> str | None:
 
 
 def answered_through(channel: Channel) -> bool:
-    """Has it answered, and every Local half on the way to its caller too? (Picked up, and confirmed where that is asked.)"""
+    """Has it answered, and every Local half on the way to its caller too (picked up, and confirmed where asked)?"""
     seen: set[Channel] = set()
     current: Channel | None = channel
     while current is not None and current not in seen:

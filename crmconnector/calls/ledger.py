@@ -83,7 +83,9 @@ class CallLedger:
     def mark(self, row: Call | Leg) -> None:
         self._changed[id(row)] = row
 
-    def leg(self, event: "ev.LegRinging | ev.LegChanged | ev.LegAnswered | ev.LegHeld | ev.LegResumed | ev.LegEnded") -> Leg:
+    def leg(
+        self, event: "ev.LegRinging | ev.LegChanged | ev.LegAnswered | ev.LegHeld | ev.LegResumed | ev.LegEnded"
+    ) -> Leg:
         row = self.legs.get(event.leg)
         if row is None:
             seat = self.seats.get(event.endpoint)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -63,14 +64,14 @@ def request_answer(*, user: User, leg: Leg, key: str, now: datetime) -> tuple[Ca
         if known.leg_id != leg.pk:
             raise CommandProblem("key_reused", "This button was used for another call. Reload the page.")
         return known, False
-    _check_may_answer(user=user, leg=leg, now=now)
+    phone = _phone_to_answer(user=user, leg=leg, now=now)
     try:
         with transaction.atomic():
             command = CallCommand.objects.create(
                 kind=CommandKind.ANSWER,
                 user=user,
                 idempotency_key=key,
-                phone_id=leg.phone_id,
+                phone=phone,
                 leg=leg,
                 requested_at=now,
                 not_after=now + timedelta(seconds=CLICK_VALID_SECONDS),
@@ -114,7 +115,7 @@ def record_outcome(*, grant: Grant, outcome: Outcome, now: datetime) -> bool:
     A proof may be quicker than the phone's own reply: then the command is confirmed already and stays so.
     """
     with transaction.atomic():
-        extra: dict[str, object] = {"reason_code": outcome.reason_code, "sentence": outcome.sentence[:300]}
+        extra: dict[str, Any] = {"reason_code": outcome.reason_code, "sentence": outcome.sentence[:300]}
         if outcome.state in (CommandState.SENT, CommandState.UNKNOWN):
             extra["sent_at"] = now
         moved = _move(grant.command_id, (CommandState.GRANTED,), outcome.state, now, by="worker", path="phone",
@@ -158,12 +159,13 @@ def move_command(
         return _move(command_id, from_states, to, now, by="sweeper", **changes)  # type: ignore[arg-type]
 
 
-def _check_may_answer(*, user: User, leg: Leg, now: datetime) -> None:
-    if leg.user_id != user.pk or leg.phone_id is None:
+def _phone_to_answer(*, user: User, leg: Leg, now: datetime) -> Phone:
+    """The user's own phone, on which this leg rings now; refused with the reason otherwise."""
+    if leg.user_id != user.pk or leg.phone is None:
         raise CommandProblem("not_yours", "This call does not ring on your phone.")
     if leg.ended_at is not None or leg.state != "ringing":
         raise CommandProblem("not_ringing", "This call no longer rings on your phone.")
-    if not Assignment.objects.filter(phone_id=leg.phone_id, user=user, during__contains=now).exists():
+    if not Assignment.objects.filter(phone=leg.phone, user=user, during__contains=now).exists():
         raise CommandProblem("not_assigned", "The phone that rings is no longer assigned to you.")
     if leg.phone.passcode_refused_at is not None:
         raise CommandProblem(
@@ -171,6 +173,7 @@ def _check_may_answer(*, user: User, leg: Leg, now: datetime) -> None:
             "Your desk phone refused our passcode, so nothing is sent to it. Answer on the handset; "
             "an administrator can enter the new passcode on the phone's page.",
         )
+    return leg.phone
 
 
 def _why_not_now(command: CallCommand, now: datetime) -> tuple[CommandState, str, str] | None:
@@ -180,7 +183,7 @@ def _why_not_now(command: CallCommand, now: datetime) -> tuple[CommandState, str
     if not command.user.is_active:
         return CommandState.REFUSED, "user_inactive", "This account was closed. Nothing was sent."
     try:
-        _check_may_answer(user=command.user, leg=command.leg, now=now)
+        _phone_to_answer(user=command.user, leg=command.leg, now=now)
     except CommandProblem as problem:
         return CommandState.REFUSED, problem.code, problem.sentence
     return None
@@ -213,7 +216,7 @@ def _move(
     path: str = "",
     evidence: str = "",
     own_token: int | None = None,
-    **changes: object,
+    **changes: Any,
 ) -> bool:
     """The only place that changes a command's state: a conditional UPDATE and its history row."""
     rows = CallCommand.objects.filter(pk=command_id, state__in=from_states)
@@ -226,7 +229,12 @@ def _move(
     if rows.update(state=to, **changes) != 1:
         return False
     CommandChange.objects.create(
-        command_id=command_id, state=to, at=now, by=by, path=path, evidence=str(evidence or changes.get("sentence", ""))[:300]
+        command_id=command_id,
+        state=to,
+        at=now,
+        by=by,
+        path=path,
+        evidence=str(evidence or changes.get("sentence", ""))[:300],
     )
     return True
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from crmconnector.asterisk.ami_events import UP
 from crmconnector.calls.events import (
     CallChanged,
@@ -23,7 +21,7 @@ from crmconnector.calls.graph import Channel, age, party_of
 NOBODY = Party(None, None, None)
 # Extensions that Asterisk uses when nothing was dialled.
 _NOT_DIALLED = frozenset({"s", "h", "i", "t", "failed"})
-# Q.850: unallocated, no route, destination out of order, no circuit, network out of order, … : the call could not be placed.
+# Q.850: unallocated, no route, out of order, no circuit, network trouble, … : the call could not be placed.
 _FAILED_CAUSES = frozenset({1, 2, 3, 6, 20, 22, 27, 28, 29, 34, 38, 41, 42, 44, 50, 58, 65, 69, 79, 88, 96})
 # What one leg's end means for the whole call, the weightiest first: a caller who gave up decided it himself.
 _WEIGHT: tuple[tuple[LegOutcome, CallDisposition], ...] = (
@@ -40,7 +38,18 @@ _WEIGHT: tuple[tuple[LegOutcome, CallDisposition], ...] = (
 class Leg:
     """A dialled real channel: a phone, or a line to the outside."""
 
-    __slots__ = ("announced", "answered", "call", "channel", "ended", "far", "far_channel", "first", "picked_up", "queue")
+    __slots__ = (
+        "announced",
+        "answered",
+        "call",
+        "channel",
+        "ended",
+        "far",
+        "far_channel",
+        "first",
+        "picked_up",
+        "queue",
+    )
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
@@ -141,13 +150,15 @@ def is_number(exten: str | None) -> bool:
 
 
 def start(call: Call, at: float, out: list[CallEvent]) -> None:
-    """Tell that the call began; once. `at` is not used for the moment itself: that is when its first channel appeared."""
+    """Tell, once, that the call began. That was when its first channel appeared, not when we are sure of it."""
     if call.started:
         return
     call.started = True
     learn_caller(call)
     call.told = (call.direction, call.caller, call.dialled)
-    out.append(CallStarted(call.key, min(call.started_at, at), call.direction, call.originated, call.caller, call.dialled))
+    out.append(
+        CallStarted(call.key, min(call.started_at, at), call.direction, call.originated, call.caller, call.dialled)
+    )
 
 
 def learn_caller(call: Call) -> None:
@@ -173,7 +184,7 @@ def tell_changes(call: Call, at: float, out: list[CallEvent]) -> None:
 
 
 def settle_direction(call: Call, leg: Leg) -> None:
-    """Outbound when the first party that a phone dials is on a trunk. A later transfer or forward does not change it."""
+    """Outbound if the first party that a phone dials is on a trunk. A later transfer or forward does not change it."""
     if call.direction_settled:
         return
     if leg.channel.trunk:
@@ -239,7 +250,7 @@ def transfers_of(call: Call) -> tuple[Transfer, ...]:
 
 
 def disposition_of(call: Call) -> CallDisposition:
-    """How it ended. The hang-up cause alone does not tell: it is 0, 16 or 127 for a caller who gave up, depending on the version."""
+    """How it ended. The hang-up cause alone does not tell: for a caller who gave up it is 0, 16 or 127, by version."""
     if call.answered_at is not None:
         return "answered"
     if call.abandoned:
@@ -264,7 +275,7 @@ def _disposition_without_legs(call: Call) -> CallDisposition:
 def leg_outcome(leg: Leg, cause: int | None, *, taken: bool) -> LegOutcome:
     """Why a leg ended. `taken`: another leg of the same dial took the call.
 
-    DialStatus decides; the cause refines it (a 603 from the phone is status NOANSWER with cause 21) or stands in for it.
+    DialStatus decides; the cause refines it (a 603 of the phone is status NOANSWER with cause 21) or stands in for it.
     """
     status = leg.channel.dial_status
     if leg.answered:
@@ -302,7 +313,3 @@ def caller_gone(call: Call, channel: Channel, cause: int | None) -> None:
     if channel is call.caller_channel:
         call.caller_cause = cause
         call.caller_was_up = channel.state == UP and not channel.dialled
-
-
-def has_open(notes: Iterable[TransferNote]) -> bool:
-    return any(note.result is None for note in notes)

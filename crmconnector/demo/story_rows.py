@@ -81,6 +81,4 @@ def _phone(told: dict[str, Any], *, pbx: Pbx, port: int, user: User | None, now:
 
 def _contact(told: dict[str, Any], *, country: str) -> None:
     contact = Contact(**{name: told[name] for name in ("name", "company", "title", "email", "notes")})
-    save_contact(
-        contact=contact, numbers=[(one["label"], one["number"]) for one in told["numbers"]], country=country
-    )
+    save_contact(contact=contact, numbers=[(one["label"], one["number"]) for one in told["numbers"]], country=country)

@@ -41,7 +41,9 @@ def prove_commands(ledger: CallLedger, batch: Sequence[ev.CallEvent], now: datet
     waiting = _legs_with_commands(ledger)
     if not waiting:
         return set()
-    verdicts = [(leg, verdict) for event in batch for leg in waiting if (verdict := proof_of_answer(leg.uniqueid, event))]
+    verdicts = [
+        (leg, verdict) for event in batch for leg in waiting if (verdict := proof_of_answer(leg.uniqueid, event))
+    ]
     proved = {leg.pk: verdict.evidence for leg, verdict in verdicts if isinstance(verdict, Proof)}
     failed = {leg.pk: verdict.evidence for leg, verdict in verdicts if isinstance(verdict, Disproof)}
     failed = {leg_id: evidence for leg_id, evidence in failed.items() if leg_id not in proved}

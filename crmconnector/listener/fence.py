@@ -20,6 +20,8 @@ def next_epoch(*, pbx_id: int, now: datetime) -> int:
 
 def check_epoch(*, pbx_id: int, epoch: int) -> None:
     """Inside the batch's transaction; the share lock holds off a new leader until we have committed."""
-    found = PbxLink.objects.select_for_update(of=("self",), no_key=True).values_list("epoch", flat=True).get(pbx_id=pbx_id)
+    found = (
+        PbxLink.objects.select_for_update(of=("self",), no_key=True).values_list("epoch", flat=True).get(pbx_id=pbx_id)
+    )
     if found != epoch:
         raise Fenced(f"epoch {epoch} of PBX {pbx_id} is over; {found} leads")

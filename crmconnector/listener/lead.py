@@ -8,9 +8,8 @@ from typing import Any
 import psycopg
 import structlog
 from asgiref.sync import sync_to_async
-from django.db import DataError, IntegrityError
+from django.db import DataError, IntegrityError, close_old_connections, connections
 from django.db import Error as DatabaseProblem
-from django.db import close_old_connections, connections
 
 from crmconnector.asterisk import ami
 from crmconnector.asterisk.ami_events import CoreShowChannel, parse
@@ -123,8 +122,10 @@ class Lead:
         channels = [event for row in listed if isinstance(event := parse(row, item.at), CoreShowChannel)]
         found = self._tracker.resync(channels, item.at)
         await self._write(found)
-        open_keys = {call.key for call in self._tracker.open_calls()}
-        users = await _retry(lambda: resync.close_unseen(pbx=self.pbx, epoch=self._epoch, open_keys=open_keys, now=utc_now()))
+        open_keys = {open_call.call for open_call in self._tracker.open_calls()}
+        users = await _retry(
+            lambda: resync.close_unseen(pbx=self.pbx, epoch=self._epoch, open_keys=open_keys, now=utc_now())
+        )
         await _retry(lambda: link.close_gaps(pbx_id=self.pbx.pk, until_at=from_epoch(item.at)))
         await sync_to_async(wake, thread_sensitive=False)(users)
         await self._write_link_row()

@@ -17,11 +17,23 @@ def pbxes_to_hear() -> list[Pbx]:
 
 
 def write_link(
-    *, pbx_id: int, connected: bool, since: datetime | None, heard_at: datetime | None, reason_code: str, reason: str, version: str
+    *,
+    pbx_id: int,
+    connected: bool,
+    since: datetime | None,
+    heard_at: datetime | None,
+    reason_code: str,
+    reason: str,
+    version: str,
 ) -> None:
     """The link as the leader sees it now; one UPDATE, called on change and every other second."""
     state = PbxLink.State.CONNECTED if connected else PbxLink.State.DOWN
-    changes: dict[str, object] = {"state": state, "reason_code": reason_code[:40], "reason": reason[:300], "since": since}
+    changes: dict[str, object] = {
+        "state": state,
+        "reason_code": reason_code[:40],
+        "reason": reason[:300],
+        "since": since,
+    }
     if heard_at:
         changes["heard_at"] = heard_at
     if version:
@@ -57,8 +69,10 @@ def trunk_names(pbx: Pbx) -> tuple[frozenset[str], frozenset[str]]:
 def bury(*, pbx_id: int, at: datetime, reason: str, raw: str) -> None:
     """Keep a poison event with its text, NUL taken out (PostgreSQL cannot store it); the oldest go."""
     DeadLetter.objects.create(pbx_id=pbx_id, at=at, reason=reason[:300], raw=raw.replace("\x00", "␀")[:20_000])
-    newest = DeadLetter.objects.filter(pbx_id=pbx_id).order_by("-id").values_list("id", flat=True)[
-        MOST_DEAD_LETTERS : MOST_DEAD_LETTERS + 1
-    ]
+    newest = (
+        DeadLetter.objects.filter(pbx_id=pbx_id)
+        .order_by("-id")
+        .values_list("id", flat=True)[MOST_DEAD_LETTERS : MOST_DEAD_LETTERS + 1]
+    )
     if newest:
         DeadLetter.objects.filter(pbx_id=pbx_id, id__lte=newest[0]).delete()

@@ -3,6 +3,8 @@
 The lock goes with the session, so a killed leader frees it at once. A lost session means lost leadership.
 """
 
+from typing import Any
+
 import psycopg
 from django.db import connections
 
@@ -46,7 +48,15 @@ class LeaderLock:
             self._session = None
 
 
-def _parameters() -> dict[str, object]:
+def _parameters() -> dict[str, Any]:
     wanted = connections["default"].get_connection_params()
-    drop = {"cursor_factory", "context", "server_side_binding", "pool", "isolation_level", "assume_role", "prepare_threshold"}
+    drop = {
+        "cursor_factory",
+        "context",
+        "server_side_binding",
+        "pool",
+        "isolation_level",
+        "assume_role",
+        "prepare_threshold",
+    }
     return {name: value for name, value in wanted.items() if name not in drop}

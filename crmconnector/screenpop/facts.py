@@ -155,9 +155,7 @@ def _rang_seconds(call: Call) -> float | None:
 
 
 def _person(person: Person) -> PersonFacts:
-    return PersonFacts(
-        person.contact_id, person.name, person.company, person.title, person.number_label, person.notes
-    )
+    return PersonFacts(person.contact_id, person.name, person.company, person.title, person.number_label, person.notes)
 
 
 def _country_name(reading: NumberReading) -> str:

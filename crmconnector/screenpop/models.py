@@ -27,7 +27,10 @@ class Pop(models.Model):
     class Meta:
         ordering = ("version",)
         constraints = [models.UniqueConstraint(fields=["call", "user"], name="pop_once_per_call_and_user")]
-        indexes = [models.Index(fields=["user", "version"], name="pop_stream"), models.Index(fields=["version"], name="pop_version")]
+        indexes = [
+            models.Index(fields=["user", "version"], name="pop_stream"),
+            models.Index(fields=["version"], name="pop_version"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.state}"

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+import redis
 import structlog
 from django.conf import settings
 from django.db import connection
@@ -32,7 +33,9 @@ def refresh_pops(*, ledger: CallLedger, now: datetime) -> set[int]:
     seats = _legs_by_call_and_user(ledger)
     if not seats:
         return set()
-    existing = {(pop.call_id, pop.user_id): pop for pop in Pop.objects.filter(call__in={call_id for call_id, _ in seats})}
+    existing = {
+        (pop.call_id, pop.user_id): pop for pop in Pop.objects.filter(call__in={call_id for call_id, _ in seats})
+    }
     facts = FactsOfBatch(ledger, now)
     fresh, changed = [], []
     for (call_id, user_id), legs in seats.items():
@@ -42,7 +45,7 @@ def refresh_pops(*, ledger: CallLedger, now: datetime) -> set[int]:
         if pop is None:
             if payload["state"] == "closed":
                 continue  # it rang and ended within one batch, or before we listened: the log tells it, no card
-            fresh.append(Pop(user_id=user_id, call_id=call_id, leg_id=leg_id, state=payload["state"], payload=payload,
+            fresh.append(Pop(user_id=user_id, call_id=call_id, leg_id=leg_id, state=str(payload["state"]), payload=payload,
                              opened_at=now, changed_at=now))  # fmt: skip
         elif pop.payload != payload or pop.leg_id != leg_id:
             pop.payload, pop.state, pop.leg_id, pop.changed_at = payload, str(payload["state"]), leg_id, now
@@ -105,13 +108,11 @@ def _give_versions(pops: Sequence[Pop]) -> None:
         pop.version = version
 
 
-_shared: dict[str, object] = {}
+_shared: dict[str, redis.Redis] = {}
 
 
-def _client():  # type: ignore[no-untyped-def]
+def _client() -> redis.Redis:
     url = settings.REDIS_URL
     if url not in _shared:
         _shared[url] = redis_client(url)
     return _shared[url]
-
-

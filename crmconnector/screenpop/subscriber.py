@@ -9,6 +9,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
 
 import structlog
 from asgiref.sync import sync_to_async
@@ -26,6 +27,7 @@ LOOK_SECONDS = 1.0
 STREAMS_PER_USER = 5
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 Render = Callable[[Card], dict[str, object]]
 StillAllowed = Callable[[], bool]
 
@@ -92,10 +94,10 @@ class Hub:
 hub = Hub()
 
 
-async def in_thread(function: Callable, *args: object, **kwargs: object):  # type: ignore[no-untyped-def]
+async def in_thread(function: Callable[..., T], *args: object, **kwargs: object) -> T:
     """Run a read in a thread and give its database connection back at once."""
 
-    def run() -> object:
+    def run() -> T:
         close_old_connections()
         try:
             return function(*args, **kwargs)

@@ -50,7 +50,7 @@ class Plan:
     talk_seconds: float | None = None
     colleagues: tuple[Colleague, ...] = ()
     trunk: str = "trunk"
-    dialled: str = ""
+    outbound_number: str = ""  # what the office shows to the world; "" = the extension
 
 
 @dataclass(eq=False)
@@ -63,7 +63,6 @@ class Call:
     phase: str = "ringing"  # ringing, talking, ended
     legs: list[Leg] = field(default_factory=list)  # those that are being dialled
     winner: Leg | None = None
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
     on_end: list[Callable[[Call], None]] = field(default_factory=list)
     _timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
     _caller: Leg | None = None
@@ -108,8 +107,7 @@ class Call:
     def reject(self, leg: Leg) -> bool:
         if leg not in self.legs:
             return False
-        self._drop(leg, "BUSY", state.BUSY)
-        self._if_nobody_rings(state.BUSY)
+        self._refused(leg, "BUSY", state.BUSY)
         return True
 
     def hang_up(self, leg: Leg) -> bool:
@@ -122,7 +120,6 @@ class Call:
         if leg is not self.caller:
             return self.reject(leg)
         self._stop_timers()
-        self.pbx.hangup_request(leg.channel, state.UNKNOWN if leg.phone is None else state.INTERWORKING)
         self._abandon()
         return True
 
@@ -146,28 +143,49 @@ class Call:
         """The caller has reached the dialplan; a queue answers him here."""
 
     def _ring_everybody(self) -> None:
-        for phone in self.plan.targets:
-            self._ring_phone(phone)
+        self._ring_phones()
         if self.plan.far_end is not None:
             self._ring_far_end(self.plan.far_end)
+        if len(self.legs) == 1:
+            self._introduce_to_caller(self.legs[0])
         self._after("round over", self.plan.ring_seconds, self._round_over)
-        self._if_nobody_rings(state.NO_ANSWER)
+        for leg in [*self.legs]:
+            if leg.phone is not None and leg.line is None:  # every line is in use: 486 at once
+                self._refused(leg, "BUSY", state.BUSY)
+        self._if_nobody_rings(state.NORMAL)
 
-    def _ring_phone(self, phone: Phone) -> None:
-        """Dial one phone. One that is not registered gets no channel at all, as in Asterisk."""
-        if not phone.profile.registered:
-            return
-        channel = self.pbx.new_channel(phone.account, linkedid=self.id)
-        channel.caller_number = phone.extension
+    def _ring_phones(self) -> None:
+        """A Dial makes all channels first and then tells that they are dialled."""
+        for leg in [self._open(phone) for phone in self._reachable()]:
+            self._dialled(leg, leg.channel.endpoint)
+
+    def _reachable(self) -> list[Phone]:
+        """A phone that is not registered gets no channel at all, as in Asterisk."""
+        return [phone for phone in self.plan.targets if phone.profile.registered]
+
+    def _open(self, phone: Phone) -> Leg:
+        channel = self.pbx.new_channel(
+            phone.account, linkedid=self.id, caller_number=phone.extension, caller_name=phone.owner
+        )
         leg = Leg(self, channel, phone, phone.free_line())
         if leg.line is not None:
             leg.line.leg = leg
-        self.legs.append(leg)
-        self._dialled(leg, phone.account)
-        if leg.line is None:
-            self._drop(leg, "BUSY", state.BUSY)
-        else:
             self._after(f"alert {phone.extension}", ALERT_SECONDS, self._alert, leg)
+        self.legs.append(leg)
+        self._introduce(leg)
+        return leg
+
+    def _introduce(self, leg: Leg) -> None:
+        """A Dial tells the dialled party who calls before it rings."""
+        leg.channel.exten = self.caller.channel.exten
+        self.pbx.connect_line(leg.channel, self.caller.channel)
+
+    def _introduce_to_caller(self, leg: Leg) -> None:
+        """A Dial of one party tells the caller at once whom he reaches; of several, when one has answered."""
+        self.pbx.connect_line(self.caller.channel, leg.channel)
+
+    def _dialled(self, leg: Leg, dial_string: str) -> None:
+        self.pbx.dial_begin(self.caller.channel, leg.channel.headers("Dest"), dial_string)
 
     def _alert(self, leg: Leg) -> None:
         self.pbx.new_state(leg.channel, state.RINGING)
@@ -179,11 +197,17 @@ class Call:
                 self._after(f"deed of {colleague.extension}", colleague.after_seconds, deed, leg)
 
     def _ring_far_end(self, end: FarEnd) -> None:
+        """Leave the house by the trunk, with the house's number and not the extension's."""
+        caller = self.caller.channel
+        caller.context = "to-trunk"
+        self.pbx.new_caller_id(caller, self.plan.outbound_number or caller.caller_number, caller.caller_name)
         channel = self.pbx.new_channel(self.plan.trunk, linkedid=self.id, context="from-trunk")
-        channel.caller_number = self.plan.dialled
         leg = Leg(self, channel)
         self.legs.append(leg)
-        self._dialled(leg, f"{self.plan.dialled}@{self.plan.trunk}")
+        channel.exten = caller.exten
+        self.pbx.new_caller_id(channel, self.plan.number, "")
+        self._introduce(leg)
+        self._dialled(leg, f"{self.plan.number}@{self.plan.trunk}")
         if end.outcome in ("answer", "no_answer"):
             self._after("far alert", ALERT_SECONDS, self._alert, leg)
         self._after("far end", end.after_seconds + ALERT_SECONDS, self._far_end_acts, leg, end.outcome)
@@ -191,24 +215,27 @@ class Call:
     def _far_end_acts(self, leg: Leg, outcome: str) -> None:
         if outcome == "answer":
             self.answer(leg)
-            return
-        status, cause = {
-            "busy": ("BUSY", state.BUSY),
-            "no_answer": ("NOANSWER", state.UNKNOWN),
-            "not_found": ("NOANSWER", state.UNALLOCATED),
-        }[outcome]
-        self._drop(leg, status, cause)
+        elif outcome == "busy":
+            self._refused(leg, "BUSY", state.BUSY)
+        elif outcome == "not_found":
+            self._refused(leg, "NOANSWER", state.UNALLOCATED)
+        else:
+            self._round_over()
+
+    def _refused(self, leg: Leg, status: str, cause: int) -> None:
+        """A dialled party says no; the others ring on."""
+        code = state.SIP_CODES[cause]
+        self.pbx.hangup_request(leg.channel, cause, code)
+        self.pbx.dial_end(self.caller.channel, leg.channel, status)
+        self._gone(leg, cause, code)
         self._if_nobody_rings(cause)
 
-    def _dialled(self, leg: Leg, dial_string: str) -> None:
-        caller = self.caller.channel
-        leg.channel.connected_number, leg.channel.connected_name = caller.caller_number, caller.caller_name
-        self.pbx.dial_begin(caller, leg.channel, dial_string)
-
     def _round_over(self) -> None:
+        """It has rung long enough."""
+        self._end_dials("NOANSWER")
         for leg in [*self.legs]:
-            self._drop(leg, "NOANSWER", state.UNKNOWN)
-        self._if_nobody_rings(state.NO_ANSWER)
+            self._gone(leg, state.UNKNOWN)
+        self._if_nobody_rings(state.NORMAL)
 
     def _if_nobody_rings(self, cause: int) -> None:
         if not self.legs and self.phase == "ringing":
@@ -217,33 +244,45 @@ class Call:
     # How it goes on and ends.
 
     def _answered(self, leg: Leg) -> None:
-        """A plain Dial: the losers first, then the winner."""
+        """A plain Dial: first the losers' dials end, then the winner's."""
         caller = self.caller.channel
         self.pbx.new_state(leg.channel, state.UP)
-        for loser in [*self.legs]:
-            self._drop(loser, "CANCEL", state.ELSEWHERE)
+        self._introduce_to_caller(leg)
+        self._end_dials("CANCEL")
+        leg.channel.exten = ""
         self.pbx.dial_end(caller, leg.channel, "ANSWER")
         self.pbx.new_state(caller, state.UP)
+        for loser in [*self.legs]:
+            self._gone(loser, state.ELSEWHERE)
         self.pbx.join(leg.channel, caller)
 
-    def _drop(self, leg: Leg, status: str, cause: int) -> None:
-        """A dialled party is out of it."""
+    def _end_dials(self, status: str) -> None:
+        for leg in self.legs:
+            self.pbx.dial_end(self.caller.channel, leg.channel, status)
+
+    def _gone(self, leg: Leg, cause: int, sip_code: int | None = None) -> None:
+        """A dialled party's channel ends and his phone is quiet."""
         self.legs.remove(leg)
-        self.pbx.dial_end(self.caller.channel, leg.channel, status)
-        self.pbx.hangup(leg.channel, cause)
+        self.pbx.hangup(leg.channel, cause, sip_code)
         leg.clear()
 
     def _abandon(self) -> None:
-        """The caller goes while it rings."""
+        """The caller goes while it rings: SIP 487 to him, and 500 in the dialled channels."""
+        caller = self.caller.channel
+        self.pbx.hangup_request(caller, state.INTERWORKING, 487)
+        self._end_dials("CANCEL")
+        self.pbx.soft_hangup(caller, 487)
         for leg in [*self.legs]:
-            self._drop(leg, "CANCEL", state.UNKNOWN)
-        self._finish(state.INTERWORKING)
+            self._gone(leg, state.INTERWORKING, 500)
+        self._finish(state.INTERWORKING, 487)
 
     def _fail(self, cause: int) -> None:
         """Nobody took the call. A phone that dialled shows the failure for a while."""
         line = self.caller.line
         self._stop_timers()
-        self._finish(cause)
+        self.caller.channel.priority += 1
+        self.pbx.soft_hangup(self.caller.channel)
+        self._finish(cause, state.SIP_CODES.get(cause))
         if line is not None:
             line.show("failed", self.plan.number, self.plan.name)
             self.pace.later(FAILED_SECONDS, line.clear_failed)
@@ -251,25 +290,32 @@ class Call:
     def _part(self, leg: Leg) -> None:
         """Two who talked part; `leg` hung up first."""
         self._stop_timers()
-        self.pbx.hangup_request(leg.channel, state.NORMAL)
-        for party in (self.winner, self.caller):
-            if party is not None:
-                self.pbx.leave(party.channel)
-        if self.winner is not None:
-            self.pbx.hangup(self.winner.channel, state.NORMAL)
-            self.winner.clear()
+        winner = self.winner
+        if winner is None:
+            return
+        self._before_parting(leg)
+        for party in (leg, self.caller if leg is winner else winner):
+            self.pbx.leave(party.channel)
+        self.pbx.soft_hangup(self.caller.channel)
+        self.pbx.hangup(winner.channel, state.NORMAL)
+        winner.clear()
         self._finish(state.NORMAL)
 
-    def _finish(self, cause: int) -> None:
+    def _before_parting(self, leg: Leg) -> None:
+        self.pbx.hangup_request(leg.channel, state.NORMAL)
+
+    def _finish(self, cause: int, sip_code: int | None = None) -> None:
         self._stop_timers()
         self.phase = "ended"
-        self.pbx.hangup(self.caller.channel, cause)
+        self.pbx.hangup(self.caller.channel, cause, sip_code)
         self.caller.clear()
-        self.ended.set()
         for hook in self.on_end:
             hook(self)
 
     def _after(self, name: str, seconds: float, deed: Callable[..., Any], *arguments: Any) -> None:
+        """One timer a name: setting it anew ends the old one."""
+        if name in self._timers:
+            self._timers[name].cancel()
         self._timers[name] = self.pace.later(seconds, deed, *arguments)
 
     def _stop_timers(self) -> None:

@@ -22,6 +22,8 @@ CAUSES = {
     INTERWORKING: "Interworking, unspecified",
 }
 
+SIP_CODES = {UNALLOCATED: 404, BUSY: 486, REJECTED: 603}
+
 
 @dataclass
 class Channel:
@@ -38,12 +40,13 @@ class Channel:
     connected_number: str = ""
     connected_name: str = ""
     context: str = "from-internal"
-    exten: str = ""
+    exten: str = "s"
     priority: int = 1
     application: str = "AppDial"
     application_text: str = "(Outgoing Line)"
     bridge: Bridge | None = None
     held: bool = False
+    hears_music: bool = False
 
     def headers(self, prefix: str = "") -> Headers:
         """The fourteen headers every channel event carries; the second channel of an event has the prefix Dest."""

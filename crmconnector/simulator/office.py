@@ -31,7 +31,7 @@ class Office:
 
     story: Story
     _: KW_ONLY
-    ami_username: str = "simulator"
+    ami_username: str = "crmconnector"
     ami_secret: str = field(default="pretend-secret", repr=False)
     ami_port: int = 0
     phone_port: int = 0

@@ -53,6 +53,7 @@ class Phone:
     profile: Profile
     pace: Pace
     dial: Callable[[Phone, PhoneLine, str], None]
+    owner: str = ""
     lines: list[PhoneLine] = field(default_factory=list)
     focus: PhoneLine | None = None
 

@@ -37,45 +37,66 @@ class QueueCall(Call):
         return self.rooms[self._queue.extension]
 
     def _arrive(self) -> None:
+        caller = self.caller.channel
         self.joined_at = self.pace.now()
         self.room.append(self)
         self.joined_as = len(self.room)
-        self.pbx.new_state(self.caller.channel, state.UP)
+        caller.context, caller.exten = "queues", self._queue.extension
+        self.pbx.new_state(caller, state.UP)
+        caller.priority = 2
         place = [("Position", str(self.joined_as)), ("Count", str(len(self.room)))]
         self._tell("QueueCallerJoin", self._named(), place)
+        self.pbx.music(caller, True)
 
     def _ring_everybody(self) -> None:
         self.rang_at = self.pace.now()
         super()._ring_everybody()
 
+    def _ring_phones(self) -> None:
+        """A queue makes and dials one channel after the other."""
+        for phone in self._reachable():
+            leg = self._open(phone)
+            self._dialled(leg, f"PJSIP/{leg.channel.endpoint}")
+
+    def _introduce(self, leg: Leg) -> None:
+        """A queue tells the member who calls only when his phone rings."""
+
+    def _introduce_to_caller(self, leg: Leg) -> None:
+        if leg is self.winner:
+            super()._introduce_to_caller(leg)
+
     def _dialled(self, leg: Leg, dial_string: str) -> None:
+        """AgentCalled knows the caller already, DialBegin tells the channel as it was made."""
+        as_made = leg.channel.headers("Dest")
+        caller = self.caller.channel
+        leg.channel.exten = caller.exten
+        leg.channel.connected_number, leg.channel.connected_name = caller.caller_number, caller.caller_name
         self._tell("AgentCalled", leg.channel.headers("Dest"), self._named(), self._member(leg))
-        self.pbx.dial_begin(self.caller.channel, leg.channel, dial_string)
+        self.pbx.dial_begin(caller, as_made, dial_string)
 
     def _answered(self, leg: Leg) -> None:
-        self.waited_seconds = self._since(self.joined_at)
-        self.answered_at = self.pace.now()
+        caller = self.caller.channel
+        self.waited_seconds, self.answered_at = self._since(self.joined_at), self.pace.now()
         self.pbx.new_state(leg.channel, state.UP)
-        self.pbx.dial_end(self.caller.channel, leg.channel, "ANSWER")
+        self.pbx.dial_end(caller, leg.channel, "ANSWER")
+        self._end_dials("CANCEL")
+        self._introduce_to_caller(leg)
         for loser in [*self.legs]:
-            self._drop(loser, "CANCEL", state.ELSEWHERE)
+            self.pbx.dial_end(caller, loser.channel, "CANCEL")  # Asterisk ends the dial of a queue's loser twice
+            self._gone(loser, state.ELSEWHERE)
+        self.pbx.music(caller, False)
         self._leave_room()
-        times = [("RingTime", str(self._since(self.rang_at))), ("HoldTime", str(self.waited_seconds))]
+        times = [("HoldTime", str(self.waited_seconds)), ("RingTime", str(self._since(self.rang_at)))]
         self._tell("AgentConnect", leg.channel.headers("Dest"), self._named(), self._member(leg), times)
-        self.pbx.join(leg.channel, self.caller.channel)
-
-    def _drop(self, leg: Leg, status: str, cause: int) -> None:
-        """Asterisk ends the dial of a queue's loser twice."""
-        if status == "CANCEL":
-            self.pbx.dial_end(self.caller.channel, leg.channel, status)
-        super()._drop(leg, status, cause)
+        self.pbx.join(leg.channel, caller)
 
     def _round_over(self) -> None:
+        rang = [("RingTime", str(self._since(self.rang_at) * 1000))]
+        self._end_dials("NOANSWER")
         for leg in [*self.legs]:
-            rang = [("RingTime", str(self._since(self.rang_at) * 1000))]
-            self._drop(leg, "NOANSWER", state.UNKNOWN)
+            self._gone(leg, state.UNKNOWN)
             self._tell("AgentRingNoAnswer", leg.channel.headers("Dest"), self._named(), self._member(leg), rang)
-        self._if_nobody_rings(state.NO_ANSWER)
+        self._if_nobody_rings(state.NORMAL)
 
     def _if_nobody_rings(self, _cause: int) -> None:
         """Nobody took it in this round: the queue rests and rings again."""
@@ -83,22 +104,27 @@ class QueueCall(Call):
             self._after("round over", self._queue.retry_seconds, self._ring_everybody)
 
     def _abandon(self) -> None:
-        for leg in [*self.legs]:
-            self._drop(leg, "CANCEL", state.UNKNOWN)
+        caller = self.caller.channel
+        self.pbx.hangup_request(caller, None)
+        self.pbx.music(caller, False)
+        self._end_dials("CANCEL")
+        self._end_dials("CANCEL")
         place = [("Position", str(self.room.index(self) + 1)), ("OriginalPosition", str(self.joined_as))]
         self._tell("QueueCallerAbandon", self._named(), place, [("HoldTime", str(self._since(self.joined_at)))])
+        for leg in [*self.legs]:
+            self._gone(leg, state.UNKNOWN)
         self._leave_room()
+        self.pbx.soft_hangup(caller)
         self._finish(state.UNKNOWN)
 
-    def _part(self, leg: Leg) -> None:
+    def _before_parting(self, leg: Leg) -> None:
+        self.pbx.hangup_request(leg.channel, None)
         winner = self.winner
-        super()._part(leg)
-        if winner is not None:
-            times = [("HoldTime", str(self.waited_seconds)), ("TalkTime", str(self._since(self.answered_at)))]
-            reason = [("Reason", "agent" if leg is winner else "caller")]
-            self._tell(
-                "AgentComplete", winner.channel.headers("Dest"), self._named(), self._member(winner), times, reason
-            )
+        if winner is None:
+            return
+        times = [("HoldTime", str(self.waited_seconds)), ("TalkTime", str(self._since(self.answered_at)))]
+        reason = [("Reason", "agent" if leg is winner else "caller")]
+        self._tell("AgentComplete", winner.channel.headers("Dest"), self._named(), self._member(winner), times, reason)
 
     def _leave_room(self) -> None:
         position = self.room.index(self) + 1
@@ -112,7 +138,8 @@ class QueueCall(Call):
         return [("Queue", self._queue.extension)]
 
     def _member(self, leg: Leg) -> Headers:
-        return [("Interface", f"PJSIP/{leg.channel.endpoint}"), ("MemberName", f"PJSIP/{leg.channel.endpoint}")]
+        interface = f"PJSIP/{leg.channel.endpoint}"
+        return [("Interface", interface), ("MemberName", leg.channel.caller_name or interface)]
 
     def _since(self, moment: float) -> int:
         return int(self.pace.now() - moment)

@@ -88,7 +88,7 @@ class RunningOffice:
 
 @contextmanager
 def running_office(story: Story | None = None, **how: Any) -> Iterator[RunningOffice]:
-    """An office on free ports for the length of a `with`; `how` as in Office. Default story: the first day, unplayed."""
+    """An office on free ports for the length of a `with`; `how` as in Office. Default: the first day, unplayed."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="simulated-office", daemon=True)
     thread.start()

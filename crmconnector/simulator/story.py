@@ -14,7 +14,7 @@ people and contacts on the screen are those who call. All keys:
     people                username; name; role (agent, supervisor or administrator); team; extension or null.
                           The FIRST person is the one who signs in.
     phones                name; mac (12 hex digits); model; extension; sip_account; port_offset (the phone listens on
-                          the base port plus this); user_passcode (user level, plain text because the phone is a pretence);
+                          the base port plus this); user_passcode (user level, plain text: the phone is a pretence);
                           profile (a name of profiles.py); answers_colleagues_after_seconds: what its owner does when a
                           colleague calls, null = nothing; optional admin_passcode, null = nobody knows it
     contacts              name; company (may be empty); title; email; numbers (label, number in E.164); notes

@@ -30,7 +30,8 @@ class Switchboard:
         self.far_ends: dict[str, FarEnd] = {}  # set by a test or a scene, for one dialled number
         self.random = random.Random(story.seed)
         self.phones = {
-            phone.extension: Phone(phone, PROFILES[phone.profile], pace, self.dial_out) for phone in story.phones
+            phone.extension: Phone(phone, PROFILES[phone.profile], pace, self.dial_out, self._owner(phone.extension))
+            for phone in story.phones
         }
 
     @property
@@ -103,7 +104,7 @@ class Switchboard:
             phone.account,
             state=state.RING,
             caller_number=phone.extension,
-            caller_name=self._owner(phone.extension),
+            caller_name=phone.owner,
             exten=number,
         )
         self._up(call, channel.linkedid)
@@ -127,7 +128,9 @@ class Switchboard:
     def _outside(self, number: str) -> Plan:
         end = self.far_ends.get(number) or self.story.far_end(number)
         talk = self.draw(end.talk_seconds) if end.outcome == "answer" else None
-        return Plan("outgoing", number, far_end=end, talk_seconds=talk, trunk=self._trunk(), dialled=number)
+        return Plan(
+            "outgoing", number, far_end=end, talk_seconds=talk, trunk=self._trunk(), outbound_number=self._own_number()
+        )
 
     def _up(self, call: Call, call_id: str) -> None:
         self.calls[call_id] = call
@@ -149,6 +152,9 @@ class Switchboard:
 
     def _owner(self, extension: str) -> str:
         return next((person.name for person in self.story.people if person.extension == extension), "")
+
+    def _own_number(self) -> str:
+        return self.story.pbx.lines[0].number if self.story.pbx.lines else ""
 
     def _trunk(self) -> str:
         return self.story.pbx.trunks[0].endpoint if self.story.pbx.trunks else "trunk"

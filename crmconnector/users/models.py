@@ -31,8 +31,8 @@ class User(AbstractUser):
     full_name = models.CharField(_("full name"), max_length=120, blank=True)
     role = models.CharField(_("role"), max_length=16, choices=Role.choices, default=Role.AGENT)
     teams = models.ManyToManyField(Team, related_name="members", blank=True)
-    first_name = None  # names are not split: we do not guess which part is which
-    last_name = None
+    first_name = None  # type: ignore[assignment]  # names are not split: we do not guess which part is which
+    last_name = None  # type: ignore[assignment]
 
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 

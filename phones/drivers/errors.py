@@ -1,11 +1,11 @@
 """What can go wrong with a phone, sorted by what the caller must do.
 
     PhoneError
-    ├── NothingSent              no request byte left us: it certainly did not happen. A person may try again at once
-    ├── Refused                  the phone answered no: it did not happen. Trying again is useless until the cause is cured
-    │   └── CredentialRefused    send this phone nothing more until a person has acted: phones lock out after a few tries
-    └── Unclear                  the request left, no believable answer came: it MAY HAVE HAPPENED. Never send it again;
-                                 look at the lines, or let the PBX's events tell
+    ├── NothingSent            no request byte left us: it certainly did not happen. A person may try again at once
+    ├── Refused                the phone answered no: it did not happen. Useless to try again until the cause is cured
+    │   └── CredentialRefused  send this phone nothing more until a person has acted: phones lock after a few tries
+    └── Unclear                the request left, no believable answer came: it MAY HAVE HAPPENED. Never send it again;
+                               look at the lines, or let the PBX's events tell
 
 An error is made from a `Reason` alone. No text of the phone, no address and no foreign exception enters it, so there
 is no way for a passcode to get in.

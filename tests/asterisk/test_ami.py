@@ -7,9 +7,9 @@ import logging
 import socket
 
 import pytest
-from tests.support.fake_ami import LOOPS, QUICK, SECRET, FakeAmi, Listener, event, eventually, listening, run, up
 
 from crmconnector.asterisk.ami import AmiClient, LinkDown, LinkLost, LinkUp, RawEvent
+from tests.support.fake_ami import LOOPS, QUICK, SECRET, FakeAmi, Listener, event, eventually, listening, run, up
 
 both_loops = pytest.mark.parametrize("loop", LOOPS)
 WATCHFUL = {"ping_every": 0.1, "silent_after": 0.4}
@@ -269,14 +269,13 @@ def test_a_queue_that_runs_full_gives_the_link_up_and_waits_for_the_consumer() -
 
 def test_a_queue_of_few_but_huge_events_runs_full_too() -> None:
     async def story() -> None:
-        async with FakeAmi() as pbx:
-            async with listening(pbx.address(), queue_bytes=1_000_000, reading=False) as listener:
-                await eventually(lambda: listener.client.state().queued > 0)
-                pbx.say(b"".join(event("VarSet", Value="x" * 200_000) for _ in range(10)))
-                await eventually(lambda: listener.client.state().overflows == 1, "the overflow")
-                assert listener.client.state().queued < 10
-                listener.reading.set()
-                await up(listener, 2)
+        async with FakeAmi() as pbx, listening(pbx.address(), queue_bytes=1_000_000, reading=False) as listener:
+            await eventually(lambda: listener.client.state().queued > 0)
+            pbx.say(b"".join(event("VarSet", Value="x" * 200_000) for _ in range(10)))
+            await eventually(lambda: listener.client.state().overflows == 1, "the overflow")
+            assert listener.client.state().queued < 10
+            listener.reading.set()
+            await up(listener, 2)
 
     run(story())
 

@@ -85,7 +85,8 @@ class AmiWire:
         action_id = self.send(name, **fields)
         last = self.wait(
             lambda message: (
-                message.get("ActionID") == action_id and (message.event == complete or message.get("Response") == "Error")
+                message.get("ActionID") == action_id
+                and (message.event == complete or message.get("Response") == "Error")
             ),
             complete,
             timeout_seconds=timeout_seconds,
@@ -105,7 +106,9 @@ class AmiWire:
         self._socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         return action_id
 
-    def wait(self, wanted: Callable[[Message], bool], what: str, *, timeout_seconds: float = 10, since: int = 0) -> Message:
+    def wait(
+        self, wanted: Callable[[Message], bool], what: str, *, timeout_seconds: float = 10, since: int = 0
+    ) -> Message:
         """Return the first message from index `since` that `wanted(message)` likes."""
         deadline = time.monotonic() + timeout_seconds
         index = since

@@ -139,35 +139,51 @@ def unpack(say: Callable[[str], None]) -> AsteriskRoot:
     return AsteriskRoot(root_folder())
 
 
-def debian_mirror() -> str | None:
+@dataclass(frozen=True)
+class AptSource:
+    """One repository that apt is told to use."""
+
+    address: str
+    suites: tuple[str, ...]
+    signed_by: str = ""
+
+    @property
+    def is_debian(self) -> bool:
+        """Debian's main archive; other vendors' repositories and the security archive are listed beside it."""
+        signed_by_debian = "debian-archive" in self.signed_by or self.address.rstrip("/").endswith("/debian")
+        return signed_by_debian and any(re.fullmatch("[a-z]+", suite) for suite in self.suites)
+
+
+def debian_mirror(apt_folder: Path = APT_FOLDER) -> str | None:
     """The mirror that this machine's apt already uses for Debian itself."""
-    for address, suites in [*_one_line_sources(), *_deb822_sources()]:
-        # Other vendors' repositories are listed beside Debian's; theirs have no release of Debian's name.
-        if address.rstrip("/").endswith("/debian") and any(_is_release(suite) for suite in suites):
-            return address.rstrip("/")
+    for source in [*_one_line_sources(apt_folder), *_deb822_sources(apt_folder)]:
+        if source.is_debian:
+            return source.address.rstrip("/")
     return None
 
 
-def _is_release(suite: str) -> bool:
-    return re.fullmatch(r"(oldoldstable|oldstable|stable|testing|unstable|[a-z]+)", suite) is not None
-
-
-def _one_line_sources() -> Iterator[tuple[str, list[str]]]:
-    for path in [APT_FOLDER / "sources.list", *sorted((APT_FOLDER / "sources.list.d").glob("*.list"))]:
+def _one_line_sources(apt_folder: Path) -> Iterator[AptSource]:
+    for path in [apt_folder / "sources.list", *sorted((apt_folder / "sources.list.d").glob("*.list"))]:
         for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-            found = re.match(r"\s*deb\s+(?:\[[^\]]*\]\s+)?(\S+)\s+(\S+)", line)
+            found = re.match(r"\s*deb\s+(?:\[([^\]]*)\]\s+)?(\S+)\s+(\S+)", line)
             if found:
-                yield found.group(1), [found.group(2)]
+                yield AptSource(found.group(2), (found.group(3),), found.group(1) or "")
 
 
-def _deb822_sources() -> Iterator[tuple[str, list[str]]]:
-    for path in sorted((APT_FOLDER / "sources.list.d").glob("*.sources")):
+def _deb822_sources(apt_folder: Path) -> Iterator[AptSource]:
+    for path in sorted((apt_folder / "sources.list.d").glob("*.sources")):
         for paragraph in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
             fields = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(.*)$", paragraph, re.MULTILINE))
             if fields.get("Enabled", "yes").strip().lower() == "no" or "deb" not in fields.get("Types", "").split():
                 continue
             for address in fields.get("URIs", "").split():
-                yield address, fields.get("Suites", "").split()
+                yield AptSource(address, tuple(fields.get("Suites", "").split()), fields.get("Signed-By", ""))
+
+
+def _transport_options() -> str:
+    """How this machine's apt reaches its mirrors (proxy, certificates): the unpacking tool does not look by itself."""
+    dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
+    return "".join(f"{line}\n" for line in dump.splitlines() if line.startswith(("Acquire::http", "Acquire::Retries")))
 
 
 @contextlib.contextmanager
@@ -194,20 +210,23 @@ def _make(final: Path, say: Callable[[str], None]) -> None:
 
 
 def _run_mmdebstrap(target: Path) -> None:
-    mirror = debian_mirror()
-    command = [
-        "mmdebstrap",
-        "--variant=extract",
-        f"--include={','.join(PACKAGES)}",
-        f"--keyring={KEYRING}",
-        # Signatures are checked. Only the date is not: a frozen copy of a mirror is past its own date.
-        '--aptopt=Acquire::Check-Valid-Until "false"',
-        '--aptopt=APT::Install-Recommends "false"',
-        SUITE,
-        str(target),
-        str(mirror),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=UNPACK_SECONDS)
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as transport:
+        transport.write(_transport_options())
+        transport.flush()
+        command = [
+            "mmdebstrap",
+            "--variant=extract",
+            f"--include={','.join(PACKAGES)}",
+            f"--keyring={KEYRING}",
+            f"--aptopt={transport.name}",
+            # Signatures are checked. Only the date is not: a frozen copy of a mirror is past its own date.
+            '--aptopt=Acquire::Check-Valid-Until "false"',
+            '--aptopt=APT::Install-Recommends "false"',
+            SUITE,
+            str(target),
+            str(debian_mirror()),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=UNPACK_SECONDS)
     if done.returncode != 0:
         raise LabError(f"mmdebstrap could not unpack Asterisk:\n{_tail(done.stderr)}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import secrets
 import shutil
 import socket
@@ -64,7 +65,7 @@ class AsteriskServer:
         self._write_settings()
         wrapper = self._write_wrapper()
         etc = self.settings.run_folder / "etc"
-        command = [wrapper, "-f", "-C", etc / "asterisk.conf"]
+        command: list[str | Path] = [wrapper, "-f", "-C", etc / "asterisk.conf"]
         self._child = start_child(command, output=self.console_log, cwd=self.settings.run_folder)
         self.wait_ready()
 
@@ -77,6 +78,12 @@ class AsteriskServer:
             wire.send("Command", Command="core restart now")
             wait_until(lambda: wire.closed, "Asterisk to go down for its restart", timeout_seconds=15)
         self.wait_ready()
+
+    def rights(self) -> dict[str, str]:
+        """The product user's rights as the PBX has them: {"read": "system,call,…", "write": …}."""
+        template = (TEMPLATES / "manager.conf").read_text(encoding="utf-8")
+        product = template.split("[@@ami_username@@]")[1].split("[")[0]
+        return dict(re.findall(r"^(read|write) = (.*)$", product, re.MULTILINE))
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -92,6 +99,14 @@ class AsteriskServer:
         """A new connection of the referee's user, who sees everything."""
         settings = self.settings
         return AmiWire("127.0.0.1", settings.ami_port, settings.truth_username, settings.truth_secret)
+
+    def add_ami_user(self, username: str, secret: str, *, read: str, write: str) -> None:
+        """One more AMI user with such rights, until the PBX is started anew."""
+        user = f"\n[{username}]\nsecret = {secret}\nread = {read}\nwrite = {write}\n"
+        with (self.settings.run_folder / "etc/manager.conf").open("a") as settings:
+            settings.write(user)
+        with self.truth() as wire:
+            wire.command("manager reload")
 
     def wait_ready(self) -> None:
         try:

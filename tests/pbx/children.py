@@ -15,6 +15,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 PR_SET_PDEATHSIG = 1
+_given_ports: set[int] = set()
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -24,7 +25,11 @@ def _die_with_parent() -> None:
 
 
 def start_child(
-    command: Sequence[str | Path], *, output: Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+    command: Sequence[str | Path],
+    *,
+    output: Path,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a program in a session of its own (Ctrl-C reaches only us), its output in a file.
 
@@ -71,14 +76,21 @@ def wait_until(condition: Callable[[], T], what: str, *, timeout_seconds: float 
 
 
 def free_port(kind: int = socket.SOCK_STREAM, host: str = "127.0.0.1") -> int:
-    """A port that nobody uses now, below the range from which the kernel gives ports to connections."""
+    """A port that nobody uses now and that was not given out before.
+
+    It lies below the range from which the kernel takes ports for outgoing connections, so none of those gets it between
+    this answer and its use.
+    """
     chooser = int.from_bytes(os.urandom(2), "big")
     for step in range(2000):
         port = 20000 + (chooser + step * 7) % 12000
+        if port in _given_ports:
+            continue
         with socket.socket(socket.AF_INET, kind) as probe:
             try:
                 probe.bind((host, port))
             except OSError:
                 continue
-            return port
+        _given_ports.add(port)
+        return port
     raise OSError("no free port between 20000 and 32000")

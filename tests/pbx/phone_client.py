@@ -35,6 +35,10 @@ class LabPhone:
         return self.settings.cti_port
 
     @property
+    def control_port(self) -> int:
+        return self.settings.control_port
+
+    @property
     def passcode(self) -> str:
         return self.settings.passcode
 

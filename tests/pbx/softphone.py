@@ -26,10 +26,8 @@ class ControlFace:
             "resume": lambda _: phone.resume(phone.line_in("onhold")),
             "digits": lambda asked: phone.send_digits(phone.line_in("connected"), asked["digits"]),
             "transfer": lambda asked: phone.transfer_blind(phone.line_in("connected"), asked["number"]),
-            "complete_transfer": lambda _: phone.transfer_attended(
-                phone.line_in("onhold"), phone.line_in("connected")
-            ),
-            "on_ring": lambda asked: setattr(phone, "on_ring", asked["do"]),
+            "complete_transfer": lambda _: phone.transfer_attended(phone.line_in("onhold"), phone.line_in("connected")),
+            "on_ring": lambda asked: phone.set_on_ring(asked["do"]),
             "state": lambda _: self._state(),
             "journal": lambda _: list(cti.journal),
             "timeline": lambda _: list(phone.timeline),
@@ -45,9 +43,7 @@ class ControlFace:
             return 409, {"error": str(error)}
 
     def _call(self, asked: Parameters) -> int:
-        line = self.phone.call(
-            asked["number"], from_number=asked.get("from_number"), from_name=asked.get("from_name")
-        )
+        line = self.phone.call(asked["number"], from_number=asked.get("from_number"), from_name=asked.get("from_name"))
         return line.number
 
     def _state(self) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class SipPhone:
         self.settings = settings
         self.lines = [Line(number) for number in range(1, settings.line_count + 1)]
         self.registered = not settings.registers
-        self.on_ring = "ring"  # ring, busy (answers 486), reject (603) or answer
+        self.on_ring = "ring"  # what it does by itself: ring, busy (486), reject (603) or answer
         self.timeline: list[dict[str, Any]] = []
         self._work: queue.Queue[Callable[[], None]] = queue.Queue()
         # An ended Call object is kept for ever: deleting it would unbind a newer call that got the same number.
@@ -145,6 +145,11 @@ class SipPhone:
             for line in self.live_lines(state):
                 return line
         raise Refused(f"no call is {' or '.join(states)}")
+
+    def set_on_ring(self, do: str) -> None:
+        if do not in ("ring", "answer", "busy", "reject"):
+            raise Refused(f"unknown: {do}")
+        self.on_ring = do
 
     # --- deeds ------------------------------------------------------------------------------------------------------
 
@@ -280,6 +285,7 @@ def _endpoint(settings: PhoneSettings) -> Any:
     config.logConfig.level = config.logConfig.consoleLevel = int(os.environ.get("LAB_PHONE_LOG", "1"))
     config.medConfig.clockRate = config.medConfig.sndClockRate = 8000
     config.medConfig.quality, config.medConfig.ecTailLen = 1, 0
+    config.medConfig.sndAutoCloseTime = -1  # its clock drives the sound and the tones of every call
     config.medConfig.noVad = True  # steady sound, as a real phone sends
     endpoint.libInit(config)
     endpoint.audDevManager().setNullDev()

@@ -1,4 +1,4 @@
-"""A manager interface that misbehaves on request: real sockets on 127.0.0.1, and an append-only list of what reached it.
+"""A manager interface that misbehaves on request: real sockets on 127.0.0.1, and a list of all that reached it.
 
     async with FakeAmi(login="ignore") as pbx:
         client = AmiClient(pbx.address())
@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 import uvloop
+
 from crmconnector.asterisk.ami import AmiAddress, AmiClient, BackOff, Item, LinkDown, LinkUp, RawEvent
 
 USERNAME, SECRET = "crm", "s3cret-canary-4711"
@@ -135,7 +136,9 @@ class FakeAmi:
         await self.listen()
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, e: BaseException | None, t: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, t: TracebackType | None
+    ) -> None:
         await self.stop()
 
     async def listen(self) -> None:

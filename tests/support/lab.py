@@ -1,10 +1,10 @@
 """The lab: a real Asterisk and real SIP phones with a desk phone's CTI face, all on this machine.
 
-    lab = Lab(); lab.start()
-    lab.trunk.call(lab.did_direct, from_number="+442079460123", from_name="Ada Smith")
-    lab.phones["1001"].wait_state("ringing")
-    lab.phones["1001"].answer()
-    lab.stop()
+lab = Lab(); lab.start()
+lab.trunk.call(lab.did_direct, from_number="+442079460123", from_name="Ada Smith")
+lab.phones["1001"].wait_state("ringing")
+lab.phones["1001"].answer()
+lab.stop()
 """
 
 from __future__ import annotations
@@ -12,12 +12,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import secrets
-import shutil
 import socket
 import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 
 from tests.pbx.ami_wire import AmiWire
@@ -25,6 +22,7 @@ from tests.pbx.asterisk_root import REPOSITORY, LabError, install_mmdebstrap, mi
 from tests.pbx.asterisk_server import TRUNK_ADDRESS, AsteriskServer, PbxSettings
 from tests.pbx.children import free_port, start_child, wait_until
 from tests.pbx.phone_client import LabPhone
+from tests.pbx.run_folder import RunFolder
 from tests.pbx.softphone_settings import PhoneSettings, to_environment
 
 __all__ = ["Lab", "LabError", "LabPhone", "lab_missing", "prepare_lab"]
@@ -38,8 +36,7 @@ DIDS = {
     "queue": "+493023125103",
     "queue_local": "+493023125104",
 }
-KEEP_VARIABLE = "CRMCONNECTOR_LAB_KEEP"  # set: the run folder with Asterisk's settings and logs stays
-LONGEST_RUN_FOLDER = 80  # Asterisk's own socket has its path in it, and a socket path ends at 108
+KEEP_VARIABLE = "CRMCONNECTOR_LAB_KEEP"  # set: the run folder stays, for a look at its settings and logs
 
 
 def lab_missing() -> str | None:
@@ -75,7 +72,7 @@ class Lab:
         self._server: AsteriskServer | None = None
         self.phones: dict[str, LabPhone] = {}
         self._trunk: LabPhone | None = None
-        self._run_folder: Path | None = None
+        self._run_folder: RunFolder | None = None
 
     def __enter__(self) -> Lab:
         self.start()
@@ -131,11 +128,9 @@ class Lab:
     def start(self) -> None:
         """Start everything; return when the PBX is booted and every phone registered. Raises LabError."""
         root = unpack(self._say)
-        self._run_folder = Path(tempfile.mkdtemp(prefix="crmlab-"))
-        if len(str(self._run_folder)) > LONGEST_RUN_FOLDER:
-            raise LabError(f"The folder for temporary files has too long a name: {self._run_folder}")
+        self._run_folder = RunFolder()
         try:
-            settings = PbxSettings(self._run_folder, AGENTS, DIDS, MAIN_NUMBER)
+            settings = PbxSettings(self._run_folder.path, AGENTS, DIDS, MAIN_NUMBER)
             self._server = AsteriskServer(root, settings)
             # The phones start beside Asterisk and register once it is there.
             self.phones = {extension: self._start_phone(extension) for extension in AGENTS}
@@ -154,7 +149,8 @@ class Lab:
             self._server.stop()
         self.phones, self._trunk, self._server = {}, None, None
         if self._run_folder is not None and not os.environ.get(KEEP_VARIABLE):
-            shutil.rmtree(self._run_folder, ignore_errors=True)
+            self._run_folder.remove()
+        self._run_folder = None
 
     def restart_asterisk(self) -> None:
         """Restart the PBX (or start it after kill_asterisk) on the same ports; return when the phones can be called."""
@@ -166,7 +162,9 @@ class Lab:
         self.server.kill()
 
     def quiet(self) -> None:
-        """Hang up what is left of a story: every phone idle and ringing by itself again, no channel in the PBX."""
+        """Clear away what is left of a story: every phone idle and just ringing again, no channel in the PBX."""
+        if self.server.pid is None:
+            self.restart_asterisk()
         for phone in self._all_phones():
             phone.on_ring("ring")
         with self.truth() as wire:
@@ -181,7 +179,7 @@ class Lab:
     def _start_phone(self, extension: str) -> LabPhone:
         settings = self._phone_settings(extension)
         assert self._run_folder is not None
-        log = self._run_folder / f"phone-{extension}.log"
+        log = self._run_folder.path / f"phone-{extension}.log"
         child = start_child(
             [sys.executable, "-m", "tests.pbx.softphone"],
             output=log,

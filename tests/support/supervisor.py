@@ -1,9 +1,9 @@
 """Runs the supervisor of `manage.py up` in a process of its own, with small stand-ins for the product's processes.
 
-    with running_supervisor(state_folder) as up:
-        up.wait_until_ready()
-        up.children()          -> {"web": pid, …} as the stand-ins have noted them down
-        up.stop(signal.SIGINT) -> exit code
+with running_supervisor(state_folder) as up:
+    up.wait_until_ready()
+    up.children()          -> {"web": pid, …} as the stand-ins have noted them down
+    up.stop(signal.SIGINT) -> exit code
 """
 
 import json
@@ -53,7 +53,7 @@ KINDS = {"web": WEB, "sleeper": SLEEPER, "stubborn": STUBBORN, "moody": MOODY}
 
 
 def main() -> None:
-    """The process under test. Its children are named in WANTED_CHILDREN as name:kind, its one-shot in WANTED_PREPARE."""
+    """The process under test. WANTED_CHILDREN names its children as name:kind, WANTED_PREPARE is its one-shot."""
     wanted = dict(item.split(":") for item in os.environ["WANTED_CHILDREN"].split(","))
     prepare = os.environ.get("WANTED_PREPARE", PREPARE)
 
@@ -111,7 +111,7 @@ def running_supervisor(
 ) -> Iterator[Supervisor]:
     port = free_ports(1)[0]
     wanted = {"STATE_DIR": str(state), "PORT": str(port), "WANTED_CHILDREN": children, **(environment or {})}
-    clean = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL", "AMI_URL"}}
+    clean = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
     screen = state.with_name(f"{state.name}-{port}.screen")
     command = [sys.executable, "-c", "from tests.support.supervisor import main; main()"]
     with screen.open("w") as output:

@@ -14,6 +14,7 @@ from crmconnector.calls.services import CommandProblem, request_answer
 from crmconnector.common.clock import utc_now
 from crmconnector.screenpop.models import Pop
 from crmconnector.screenpop.publisher import touch_pops, wake
+from crmconnector.web.people import signed_in
 from tasks.call_control import enqueue
 
 LONGEST_KEY = 80
@@ -30,7 +31,7 @@ def answer(request: HttpRequest, pop_id: int) -> HttpResponse:
         return _refused("not_ringing", _("This call no longer rings on your phone."))
     try:
         with transaction.atomic():
-            command, made = request_answer(user=request.user, leg=pop.leg, key=key, now=utc_now())
+            command, made = request_answer(user=signed_in(request), leg=pop.leg, key=key, now=utc_now())
             if made:
                 _asked(request, pop, command)
     except CommandProblem as problem:

@@ -16,18 +16,18 @@ from crmconnector.users.models import User
 @require_GET
 async def pop_stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """GET /desk/stream: `card` events after Last-Event-ID (or ?after=), then every change as it happens."""
-    user = await request.auser()
+    user_id = (await request.auser()).pk or 0  # signed in: the middleware saw to it
     after = _last_seen(request)
     if after is None:
-        after = await in_thread(latest_version, user_id=user.pk)
+        after = await in_thread(latest_version, user_id=user_id)
     language = translation.get_language() or settings.LANGUAGE_CODE
     session_key = request.session.session_key
     response = StreamingHttpResponse(
         stream_cards(
-            user_id=user.pk,
+            user_id=user_id,
             after=after,
             render=lambda card: rendered_card(card, language),
-            still_allowed=lambda: _still_signed_in(user.pk, session_key),
+            still_allowed=lambda: _still_signed_in(user_id, session_key),
         ),
         content_type="text/event-stream",
     )

@@ -4,9 +4,9 @@ The passcode is the phone's web password and travels in the query, because the p
 one function only, and exceptions are raised where nobody holds the finished target.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 from crmconnector.common.network import AddressPolicy
@@ -15,6 +15,8 @@ from phones.drivers.base import Limits, PhoneAddress, Trust
 from phones.drivers.errors import CredentialRefused, NothingSent, PhoneError, Reason, Refused, Unclear
 from phones.drivers.exchange import Reply, exchange
 from phones.drivers.grandstream.answers import Envelope, envelope_of
+
+Answer = TypeVar("Answer")
 
 LONGEST_PASSCODE: Final = 128  # no phone takes more, and a phone's own parser is not to be tried with more
 
@@ -41,18 +43,38 @@ class CtiClient:
         self._limits = limits
 
     def ask(
-        self, function: Function, parameters: Mapping[str, str] | None = None, said_no: Reason = Reason.SAID_NO
-    ) -> Envelope:
-        """The answer of a phone that said "success"; every other outcome is raised as a PhoneError.
+        self,
+        function: Function,
+        read: Callable[[Envelope], Answer],
+        parameters: Mapping[str, str] | None = None,
+        said_no: Reason = Reason.SAID_NO,
+    ) -> Answer:
+        """What `read` makes of the answer of a phone that said "success"; every other outcome is a PhoneError.
 
         `said_no`: the reason to give when the phone answers "error", where the function has a usual one.
         """
-        outcome = self._exchange(function, parameters or {})
+        outcome = self._outcome(function, read, parameters or {}, said_no)
         if isinstance(outcome, PhoneError):
             raise outcome
-        if outcome.status != 200:
-            raise _refusal_by_status(outcome, self._address, function)
-        return envelope_of(outcome.body, said_no)
+        return outcome
+
+    def _outcome(
+        self,
+        function: Function,
+        read: Callable[[Envelope], Answer],
+        parameters: Mapping[str, str],
+        said_no: Reason,
+    ) -> Answer | PhoneError:
+        reply = self._exchange(function, parameters)
+        if isinstance(reply, PhoneError):
+            return reply
+        if reply.status != 200:
+            return _refusal_by_status(reply, self._address, function)
+        try:
+            return read(envelope_of(reply.body, said_no))
+        except PhoneError as error:
+            # Without the frames that hold the reply: a phone may repeat in it what we sent, passcode and all.
+            return error.with_traceback(None)
 
     def _exchange(self, function: Function, parameters: Mapping[str, str]) -> Reply | PhoneError:
         try:

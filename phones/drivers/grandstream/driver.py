@@ -39,16 +39,16 @@ class GrandstreamDriver:
         parameters = {"phonenumber": _dialable(number)}
         if account is not None:
             parameters["account"] = str(_account_index(account))
-        expect_accepted(self._client.ask(Function.MAKE_CALL, parameters, said_no=Reason.SAID_NO_CLICK_TO_DIAL))
+        self._client.ask(Function.MAKE_CALL, expect_accepted, parameters, said_no=Reason.SAID_NO_CLICK_TO_DIAL)
 
     def accept_call(self) -> None:
-        expect_accepted(self._client.ask(Function.PHONE_OPERATION, {"cmd": "acceptcall"}))
+        self._client.ask(Function.PHONE_OPERATION, expect_accepted, {"cmd": "acceptcall"})
 
     def line_status(self) -> tuple[LineState, ...]:
-        return lines_of(self._client.ask(Function.LINE_STATUS))
+        return self._client.ask(Function.LINE_STATUS, lines_of)
 
     def phone_status(self) -> PhoneState:
-        return phone_state_of(self._client.ask(Function.PHONE_STATUS))
+        return self._client.ask(Function.PHONE_STATUS, phone_state_of)
 
 
 def _dialable(number: str) -> str:

@@ -17,7 +17,9 @@ class Command(BaseCommand):
         ports = env.port("SIMULATOR_AMI_PORT", default=0), env.port("SIMULATOR_PHONE_PORT", default=0)
         secret = os.environ.get("SIMULATOR_AMI_SECRET", "")
         if env.problems or not all(ports) or not secret:
-            raise CommandError("Set SIMULATOR_AMI_PORT, SIMULATOR_PHONE_PORT and SIMULATOR_AMI_SECRET; `make run` does.")
+            raise CommandError(
+                "Set SIMULATOR_AMI_PORT, SIMULATOR_PHONE_PORT and SIMULATOR_AMI_SECRET; `make run` does."
+            )
         pbx = load_story(
             story=read_story(), ami_port=ports[0], ami_username=os.environ.get("SIMULATOR_AMI_USERNAME", "crmconnector"),
             ami_secret=secret, phone_port=ports[1], now=utc_now(),

@@ -11,9 +11,10 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from crmconnector.common.addresses import AmiAddress
 from crmconnector.common.numbers import is_country
-from crmconnector.pbx.models import Pbx
 from crmconnector.pbx.connection import connect_pbx
+from crmconnector.pbx.models import Pbx
 from crmconnector.users.services import ensure_login
 
 
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             return False
         return ensure_login(username=username, password=password)[1]
 
-    def _connect(self, address) -> None:  # type: ignore[no-untyped-def]
+    def _connect(self, address: AmiAddress) -> None:
         country = settings.PBX_COUNTRY or "US"
         if not is_country(country):
             raise CommandError(f"PBX_COUNTRY: {country!r} is not a country. Give two letters, such as DE.")

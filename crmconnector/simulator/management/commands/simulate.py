@@ -25,14 +25,19 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--ami-port", type=int, default=os.environ.get("SIMULATOR_AMI_PORT", "5038"))
-        parser.add_argument("--ami-username", default="simulator")
+        parser.add_argument("--ami-username", default=os.environ.get("SIMULATOR_AMI_USERNAME", "crmconnector"))
         parser.add_argument(
             "--phone-port",
             type=int,
             default=os.environ.get("SIMULATOR_PHONE_PORT", "18080"),
             help="base port; each phone listens on this plus its port_offset",
         )
-        parser.add_argument("--control-port", type=int, default=os.environ.get("SIMULATOR_CONTROL_PORT", "18099"))
+        parser.add_argument(
+            "--control-port",
+            type=int,
+            default=os.environ.get("SIMULATOR_CONTROL_PORT", "0"),
+            help="0: any free port, told in the ready line",
+        )
         parser.add_argument("--story", type=Path, default=FIRST_DAY)
         parser.add_argument("--speed", type=float, default=1.0, help="10 makes a minute last six seconds")
         parser.add_argument("--no-story", action="store_true", help="the office is there, but nobody calls")

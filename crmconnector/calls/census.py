@@ -1,0 +1,131 @@
+"""Who is what: which channel called in, which is being dialled, which was dialled by Asterisk itself.
+
+Events say so when we hear all of them. After a reconnect, or when we come into the middle, the signs are: the state
+(Ring is a caller, Ringing a phone that rings), the Uniqueid (equal to the Linkedid: the first of its call) and the
+application it runs.
+"""
+
+from __future__ import annotations
+
+import re
+
+from crmconnector.asterisk.ami_events import RING, RINGING, UP, CoreShowChannel, DialBegin
+from crmconnector.calls import legs, story
+from crmconnector.calls.events import CallEvent
+from crmconnector.calls.graph import Channel, age
+from crmconnector.calls.story import Call, Leg
+
+_DIALLED_APPLICATIONS = frozenset({"AppDial", "AppDial2", "AppQueue"})
+_HOLDING_APPLICATIONS = frozenset({"Park", "ParkAndAnnounce"})
+_NUMBER = re.compile(r"\+?[0-9*#]{1,32}", re.ASCII)
+
+
+def order(line: CoreShowChannel) -> tuple[int, int]:
+    """Oldest channel first: a caller before the phones that ring for him."""
+    return age(line.channel.uniqueid) or (0, 0)
+
+
+def holds(line: CoreShowChannel) -> bool:
+    return line.application in _HOLDING_APPLICATIONS
+
+
+def is_caller(channel: Channel) -> bool:
+    call = channel.call
+    return channel is call.caller_channel and channel.leg is None and not call.originated
+
+
+def guess_role(channel: Channel, at: float, out: list[CallEvent]) -> None:
+    """Give a real channel without a role one, as soon as there is a sign."""
+    call = channel.call
+    if not channel.real or channel.leg is not None or channel is call.caller_channel:
+        return
+    if channel.dialled:
+        legs.dialled(channel, at, out)
+    elif channel.state == RINGING:
+        channel.dialled = True
+        if channel.uid == call.key and not call.started:
+            _rooted(channel)
+        legs.dialled(channel, at, out)
+    elif call.caller_channel is None and not call.originated and _may_have_called(channel):
+        _called_in(channel, at, out)
+    elif channel.bridge is not None:
+        _quietly(channel, at, out)
+
+
+def _may_have_called(channel: Channel) -> bool:
+    return channel.state == RING or (channel.state == UP and channel.uid == channel.call.key)
+
+
+def _called_in(channel: Channel, at: float, out: list[CallEvent]) -> None:
+    call = channel.call
+    call.caller_channel = channel
+    if channel.trunk and not call.direction_settled:
+        call.direction = "inbound"
+        call.direction_settled = True
+    if call.dialled is None and story.is_number(channel.exten):
+        call.dialled = channel.exten
+    story.start(call, at, out)
+    story.learn_caller(call)
+    story.tell_changes(call, at, out)
+
+
+def _quietly(channel: Channel, at: float, out: list[CallEvent]) -> None:
+    """A leg that we found talking: its ringing is long past and must not open a card."""
+    channel.dialled = True
+    legs.dialled(channel, at, out)
+    if channel.leg is not None:
+        channel.leg.announced = True
+
+
+def rooted(channel: Channel, event: DialBegin) -> None:
+    """Asterisk itself dials this channel: the start of a call that it originates."""
+    channel.dialled = True
+    if channel.dialer is not None or channel.rooted:
+        return
+    if channel.call.started:  # an application dials for a caller who is known already
+        return
+    _rooted(channel)
+    if channel.real:
+        channel.own_number = _number_in(event.dial_string) or _number_in(channel.endpoint)
+
+
+def _rooted(channel: Channel) -> None:
+    channel.rooted = True
+    channel.call.originated = True
+    channel.call.shown = True
+
+
+def _number_in(address: str | None) -> str | None:
+    """`1001`, `0612345678@trunk`, `trunk/sip:0612345678@host`, `PJSIP/1001`: the number in there, if there is one."""
+    if address is None:
+        return None
+    user = address.rsplit("sip:", 1)[-1].split("@", 1)[0].rsplit("/", 1)[-1]
+    return user if _NUMBER.fullmatch(user) else None
+
+
+def picked_up(channel: Channel, call: Call) -> None:
+    """This channel called in by itself and takes over a phone that rings in `call`."""
+    call.picked_up = True
+    channel.dialled = True
+    if channel.leg is None:
+        channel.leg = Leg(channel)
+        channel.leg.picked_up = True
+        channel.call.legs[channel.uid] = channel.leg
+
+
+def take_role(channel: Channel, line: CoreShowChannel) -> None:
+    if channel.leg is None and not is_caller(channel) and line.application in _DIALLED_APPLICATIONS:
+        channel.dialled = True
+
+
+def settle(channel: Channel, at: float, out: list[CallEvent]) -> None:
+    """After a resync: roles for all, the ringing told once, those who talk already only when they are heard."""
+    if not channel.real:
+        return
+    if channel.leg is None and channel.state == UP and channel.dialled:
+        _quietly(channel, at, out)
+    else:
+        guess_role(channel, at, out)
+    legs.progress(channel, at, out)
+    story.start(channel.call, at, out)
+    story.tell_changes(channel.call, at, out)

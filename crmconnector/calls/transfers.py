@@ -1,0 +1,58 @@
+"""Transfers: who handed over, how, and whether the two others were put together."""
+
+from __future__ import annotations
+
+from crmconnector.asterisk.ami_events import AttendedTransfer, BlindTransfer
+from crmconnector.calls.events import TransferKind
+from crmconnector.calls.graph import Channel
+from crmconnector.calls.story import Call, Leg, TransferNote
+
+
+def note_blind(event: BlindTransfer, transferer: Channel, transferee: Channel | None) -> None:
+    """The transferee goes on alone to the new target; `connects` is known when somebody there answers."""
+    token = f"blind {event.transferer.uniqueid} {event.at}"
+    _note(transferer.call, TransferNote("blind", transferer.endpoint, token, transferee or transferer.partner, None))
+
+
+def note_attended(
+    event: AttendedTransfer,
+    call: Call,
+    first: Channel,
+    second: Channel,
+    transferee: Channel | None,
+    target: Channel | None,
+) -> None:
+    """Asterisk may leave out transferee and target: then they are whom the transferer's channels last talked with."""
+    kind: TransferKind = "blonde" if event.target_rings else "attended"
+    token = f"attended {event.first.uniqueid} {event.second.uniqueid}"
+    one, other = transferee or first.partner, target or second.partner or _rung_by(call, second)
+    note = TransferNote(kind, first.endpoint, token, one, other)
+    if kind == "attended" and one is not None and other is not None:
+        note.result = (one.endpoint, other.endpoint)
+    _note(call, note)
+
+
+def _rung_by(call: Call, transferer: Channel) -> Channel | None:
+    legs = (leg for leg in call.legs.values() if not leg.ended and not leg.answered)
+    return next((leg.channel for leg in legs if _rings_for(leg, transferer)), None)
+
+
+def _rings_for(leg: Leg, transferer: Channel) -> bool:
+    return leg.far_channel is transferer or leg.channel.dialer is transferer
+
+
+def _note(call: Call, note: TransferNote) -> None:
+    if all(known.token != note.token for known in call.transfers):
+        call.transfers.append(note)
+
+
+def settle_transfers(call: Call, parties: list[Channel]) -> None:
+    """Somebody hears somebody: is it what an open transfer was waiting for?"""
+    for note in call.transfers:
+        if note.result is not None or note.one is None or note.one not in parties:
+            continue
+        others = [party for party in parties if party is not note.one and party.endpoint != note.by]
+        if note.other is not None and note.other not in others:
+            continue
+        if others:
+            note.result = (note.one.endpoint, others[0].endpoint)

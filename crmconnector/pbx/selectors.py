@@ -1,0 +1,99 @@
+"""Reads about PBXes: how well we hear them, and what stands in their manager.conf."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from crmconnector.pbx.models import LinkGap, Pbx, PbxLink
+
+HEARD_STALE_SECONDS = 20.0  # the listener writes `heard_at` every other second; older means nobody listens
+FALLBACK_COUNTRY = "GB"
+LEAST_READ = "system,call,agent,user,originate,reporting"
+LEAST_WRITE = "call,originate,reporting"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """One PBX link in words: a lamp, a sentence without the name, and why it is so. `heard` decides the lamps."""
+
+    pbx_id: int
+    name: str
+    heard: bool
+    lamp: str
+    tone: str
+    words: str
+    reason: str
+    since: datetime | None
+    version: str
+
+
+def pbxes_heard_here() -> QuerySet[Pbx]:
+    """Enabled PBXes with their links; the pretend one only in a rehearsal, and then it alone."""
+    return Pbx.objects.filter(enabled=True, simulated=settings.REHEARSAL).select_related("link")
+
+
+def pbx_overview() -> QuerySet[Pbx]:
+    """Every PBX with its link and the count of its trunks, all and unconfirmed."""
+    return Pbx.objects.select_related("link").annotate(
+        trunk_count=Count("trunks", filter=Q(trunks__is_trunk=True)),
+        unconfirmed_count=Count("trunks", filter=Q(trunks__confirmed=False)),
+    )
+
+
+def how_we_hear(pbx: Pbx, now: datetime) -> LinkView:
+    """A link that nobody has written for a while is not believed, whatever it said last."""
+    link = getattr(pbx, "link", None)
+    if not pbx.enabled:
+        return _view(pbx, link, heard=False, lamp="idle", tone="", words=_("not listened to"))
+    if link is None or link.state == PbxLink.State.NEVER or link.heard_at is None:
+        return _view(pbx, link, heard=False, lamp="idle", tone="care", words=_("not connected yet"))
+    if link.state == PbxLink.State.CONNECTED and now - link.heard_at < timedelta(seconds=HEARD_STALE_SECONDS):
+        words = _("heard since %(at)s") % {"at": _clock(link.since, now)} if link.since else _("heard")
+        return _view(pbx, link, heard=True, lamp="ready", tone="good", words=words)
+    words = _("not heard since %(at)s") % {"at": _clock(link.heard_at, now)}
+    return _view(pbx, link, heard=False, lamp="off", tone="bad", words=words)
+
+
+def recent_gaps(*, now: datetime, minutes: int) -> QuerySet[LinkGap]:
+    """Times we did not hear a PBX that still last or ended a little while ago."""
+    fresh = Q(until_at=None) | Q(until_at__gte=now - timedelta(minutes=minutes))
+    return LinkGap.objects.filter(fresh, pbx__in=pbxes_heard_here().values("pk")).select_related("pbx")
+
+
+def home_country() -> str:
+    """The country in which numbers typed on a page are read: that of the first PBX, else the configured one."""
+    first = pbxes_heard_here().values_list("country", flat=True).first()
+    return first or settings.PBX_COUNTRY or FALLBACK_COUNTRY
+
+
+def manager_lines(*, username: str, permit: str) -> str:
+    """The section of manager.conf to paste. The secret is never shown: only who set it knows it."""
+    return "\n".join(
+        [
+            f"[{username or 'crmconnector'}]",
+            "secret = " + _("(the secret you enter here)"),
+            "deny = 0.0.0.0/0.0.0.0",
+            f"permit = {permit}",
+            f"read = {LEAST_READ}",
+            f"write = {LEAST_WRITE}",
+            "writetimeout = 5000",
+        ]
+    )
+
+
+def _view(pbx: Pbx, link: PbxLink | None, *, heard: bool, lamp: str, tone: str, words: str) -> LinkView:
+    reason = "" if heard or link is None else link.reason
+    if not heard and pbx.enabled and not reason and link is not None and link.state == PbxLink.State.CONNECTED:
+        reason = _("The listener no longer writes what it hears. Is it running?")
+    since = link.heard_at if link and not heard else None
+    return LinkView(pbx.pk, pbx.name, heard, lamp, tone, words, reason, since, link.version if link else "")
+
+
+def _clock(at: datetime, now: datetime) -> str:
+    local = timezone.localtime(at)
+    same_day = local.date() == timezone.localtime(now).date()
+    return local.strftime("%H:%M:%S" if same_day else "%d.%m. %H:%M")

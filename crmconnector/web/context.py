@@ -1,0 +1,97 @@
+"""What stands around every page: navigation, the PBX links, the user's own phone. Lazy, and one query at most."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
+from django.db.models.functions import JSONObject
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from crmconnector.common.clock import utc_now
+from crmconnector.pbx.models import Pbx
+from crmconnector.pbx.selectors import LinkView, how_we_hear, pbxes_heard_here
+from crmconnector.screenpop.payload import initials
+from phones.models import SipAccount
+
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    label: str
+    url: str
+    icon: str
+    here: bool
+    tab: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    heading: str
+    entries: list[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPhone:
+    extension: str
+    label: str
+
+
+def shell(request: HttpRequest) -> dict[str, object]:
+    return {"shell": Shell(request)}
+
+
+class Shell:
+    """Read by the templates; nothing is asked of the database until a template asks for it."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @property
+    def theme(self) -> str:
+        chosen = self._request.COOKIES.get("theme", "")
+        return chosen if chosen in THEMES else ""
+
+    @property
+    def initials(self) -> str:
+        return initials(self._request.user.display_name) or "–"  # type: ignore[union-attr]
+
+    @property
+    def nav(self) -> list[Group]:
+        """Only what this role may open: no entry leads to a refusal."""
+        work = [("desk", _("Desk"), "desk"), ("calls", _("Calls"), "calls"), ("contacts", _("Contacts"), "contacts")]
+        groups = [Group(_("Work"), [self._entry(*entry) for entry in work])]
+        if getattr(self._request.user, "is_administrator", False):
+            run = [("phones", _("Phones"), "phones"), ("pbxes", _("PBXes"), "pbxes"), ("health", _("Health"), "live")]
+            groups.append(Group(_("Run"), [self._entry(*entry, tab=entry[0] != "health") for entry in run]))
+        return groups
+
+    @cached_property
+    def links(self) -> list[LinkView]:
+        now = utc_now()
+        return [how_we_hear(pbx, now) for pbx in self._pbxes]
+
+    @property
+    def own_phones(self) -> list[OwnPhone]:
+        rows = [row for pbx in self._pbxes for row in pbx.own_phones]  # type: ignore[attr-defined]
+        return [OwnPhone(row["extension"], row["model"] or row["name"]) for row in rows]
+
+    @cached_property
+    def _pbxes(self) -> list[Pbx]:
+        """The PBXes with their links and, in the same query, the accounts of the user's own phones."""
+        own = SipAccount.objects.filter(
+            pbx=OuterRef("pk"),
+            phone__assignments__user=self._request.user.pk,
+            phone__assignments__during__contains=utc_now(),
+        ).order_by("position")
+        row: Any = JSONObject(extension="extension", name="phone__name", model="phone__model")
+        return list(pbxes_heard_here().annotate(own_phones=ArraySubquery(own.values(row=row))))
+
+    def _entry(self, name: str, label: str, icon: str, *, tab: bool = True) -> Entry:
+        url = reverse(name)
+        path = self._request.path
+        return Entry(label, url, icon, here=path == url or path.startswith(f"{url}/"), tab=tab)

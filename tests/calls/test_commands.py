@@ -1,0 +1,197 @@
+"""The life of a command in the database: one send at most, every end told, nobody else's phone."""
+
+import threading
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from crmconnector.calls.models import CallCommand, CommandState, Leg, PhoneLease
+from crmconnector.calls.services import (
+    CommandProblem,
+    Outcome,
+    confirm_commands,
+    disprove_commands,
+    grant_command,
+    record_outcome,
+    request_answer,
+)
+from crmconnector.common.clock import utc_now
+from crmconnector.listener.dispatch import handle_batch
+from phones.services import note_passcode_refused, release_phone
+from tests.support.story import answered_call, group_call, inbound_call
+
+
+@pytest.fixture
+def ringing(office) -> Leg:
+    handle_batch(
+        pbx=office.pbx, epoch=office.pbx.link.epoch, now=utc_now(),
+        batch=inbound_call(leg_endpoint="PJSIP/201", number="03023125447"),
+    )  # fmt: skip
+    return Leg.objects.get()
+
+
+def ask(leg, *, user=None, key="k1", now=None):
+    return request_answer(user=user or leg.user, leg=leg, key=key, now=now or utc_now())
+
+
+def test_the_same_key_is_the_same_command(ringing):
+    first, made = ask(ringing)
+    again, made_again = ask(ringing)
+    assert (made, made_again, first.pk) == (True, False, again.pk)
+    assert [change.state for change in first.changes.all()] == ["requested"]
+
+
+def test_a_key_used_for_another_call_is_refused(office, ringing):
+    ask(ringing)
+    handle_batch(
+        pbx=office.pbx, epoch=office.pbx.link.epoch, now=utc_now(),
+        batch=inbound_call(leg_endpoint="PJSIP/201", number="03023125448", key="2.1"),
+    )  # fmt: skip
+    with pytest.raises(CommandProblem, match="another call"):
+        ask(Leg.objects.get(uniqueid="2.1-leg"), user=ringing.user)
+
+
+def test_a_second_button_for_the_same_leg_joins_the_first_attempt(ringing):
+    first, _ = ask(ringing, key="tab one")
+    second, made = ask(ringing, key="tab two")
+    assert (second.pk, made) == (first.pk, False)
+    assert CallCommand.objects.count() == 1
+
+
+def test_nobody_answers_another_persons_phone(office, ringing):
+    with pytest.raises(CommandProblem, match="does not ring on your phone"):
+        ask(ringing, user=office.users[1])
+    assert not CallCommand.objects.exists()
+
+
+def test_a_phone_taken_away_since_it_began_to_ring_is_refused(office, ringing):
+    release_phone(phone=office.phones[0], at=utc_now())
+    with pytest.raises(CommandProblem, match="no longer assigned"):
+        ask(ringing, user=office.users[0])
+
+
+def test_a_phone_that_refused_our_passcode_is_left_alone(office, ringing):
+    note_passcode_refused(phone_id=office.phones[0].pk, at=utc_now())
+    with pytest.raises(CommandProblem, match="refused our passcode"):
+        ask(Leg.objects.get())
+
+
+def test_a_command_is_granted_once(ringing):
+    command, _ = ask(ringing)
+    grant = grant_command(command_id=command.pk, now=utc_now())
+    assert grant is not None
+    assert grant_command(command_id=command.pk, now=utc_now()) is None
+    command.refresh_from_db()
+    assert (command.state, command.token) == ("granted", grant.token)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_workers_that_race_for_a_command_one_gets_it(ringing):
+    command, _ = ask(ringing)
+    grants, start = [], threading.Barrier(8)
+
+    def race():
+        start.wait()
+        try:
+            grants.append(grant_command(command_id=command.pk, now=utc_now()))
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=race) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len([grant for grant in grants if grant]) == 1
+    assert PhoneLease.objects.get().token == 1
+
+
+def test_a_click_that_is_too_old_is_withdrawn_and_not_sent(ringing):
+    command, _ = ask(ringing, now=utc_now() - timedelta(seconds=31))
+    assert grant_command(command_id=command.pk, now=utc_now()) is None
+    command.refresh_from_db()
+    assert (command.state, command.settled) == ("expired", True)
+
+
+def test_permission_is_checked_again_when_it_is_granted(office, ringing):
+    command, _ = ask(ringing)
+    release_phone(phone=office.phones[0], at=utc_now())
+    assert grant_command(command_id=command.pk, now=utc_now()) is None
+    command.refresh_from_db()
+    assert (command.state, command.reason_code) == ("refused", "not_assigned")
+
+
+def test_a_phone_that_carries_out_another_order_gets_no_second_one(office, ringing):
+    command, _ = ask(ringing)
+    PhoneLease.objects.create(phone=office.phones[0], token=7, held_until=utc_now() + timedelta(seconds=5))
+    assert grant_command(command_id=command.pk, now=utc_now()) is None
+    command.refresh_from_db()
+    assert (command.state, command.reason_code) == ("refused", "phone_busy")
+    assert PhoneLease.objects.get().token == 7
+
+
+def test_a_worker_with_an_old_token_writes_nothing(ringing):
+    command, _ = ask(ringing)
+    grant = grant_command(command_id=command.pk, now=utc_now())
+    CallCommand.objects.filter(pk=command.pk).update(token=grant.token + 1)
+    assert not record_outcome(grant=grant, outcome=Outcome(CommandState.SENT), now=utc_now())
+    command.refresh_from_db()
+    assert command.state == "granted"
+
+
+def test_a_proof_that_is_quicker_than_the_phones_reply_stays(ringing):
+    command, _ = ask(ringing)
+    grant = grant_command(command_id=command.pk, now=utc_now())
+    confirm_commands(leg_ids=[ringing.pk], evidence={ringing.pk: "bridged"}, now=utc_now())
+    assert not record_outcome(grant=grant, outcome=Outcome(CommandState.UNKNOWN), now=utc_now())
+    command.refresh_from_db()
+    assert (command.state, command.evidence) == ("confirmed", "bridged")
+    assert PhoneLease.objects.get().held_until is None
+
+
+def test_picking_up_by_hand_before_anything_was_sent_needs_no_command(ringing):
+    command, _ = ask(ringing)
+    confirm_commands(leg_ids=[ringing.pk], evidence={ringing.pk: "bridged"}, now=utc_now())
+    command.refresh_from_db()
+    assert command.state == "cancelled"
+    assert grant_command(command_id=command.pk, now=utc_now()) is None
+
+
+def test_the_pbx_proves_an_answer_by_the_talking_leg_alone(office, ringing):
+    command, _ = ask(ringing)
+    grant = grant_command(command_id=command.pk, now=utc_now())
+    record_outcome(grant=grant, outcome=Outcome(CommandState.SENT), now=utc_now())
+    batch = answered_call(leg_endpoint="PJSIP/201", number="03023125447")
+    handle_batch(pbx=office.pbx, epoch=office.pbx.link.epoch, batch=batch[2:4], now=utc_now())
+    command.refresh_from_db()
+    assert command.state == "confirmed"
+    assert [change.state for change in command.changes.all()] == ["requested", "granted", "sent", "confirmed"]
+
+
+def test_another_phone_that_took_the_call_is_no_proof_for_mine(office):
+    ring, answer, _ = group_call(endpoints=["PJSIP/201", "PJSIP/202"], winner="PJSIP/202")
+    handle_batch(pbx=office.pbx, epoch=office.pbx.link.epoch, batch=ring, now=utc_now())
+    mine = Leg.objects.get(endpoint="PJSIP/201")
+    command, _ = ask(mine)
+    grant = grant_command(command_id=command.pk, now=utc_now())
+    record_outcome(grant=grant, outcome=Outcome(CommandState.SENT), now=utc_now())
+    handle_batch(pbx=office.pbx, epoch=office.pbx.link.epoch, batch=answer, now=utc_now())
+    command.refresh_from_db()
+    assert command.state == "failed"
+
+
+def test_a_caller_who_gives_up_ends_what_was_asked(ringing):
+    command, _ = ask(ringing)
+    disprove_commands(leg_ids=[ringing.pk], evidence={ringing.pk: "the caller gave up."}, now=utc_now())
+    command.refresh_from_db()
+    assert (command.state, command.sentence) == ("cancelled", "Not answered: the caller gave up.")
+
+
+def test_a_granted_command_of_a_dead_worker_cannot_be_granted_again(ringing):
+    command, _ = ask(ringing)
+    grant_command(command_id=command.pk, now=utc_now())
+    CallCommand.objects.filter(pk=command.pk).update(state=CommandState.UNKNOWN)
+    assert grant_command(command_id=command.pk, now=utc_now()) is None
+    assert grant_command(command_id=uuid.uuid4(), now=utc_now()) is None

@@ -1,0 +1,28 @@
+"""The PBX goes away and comes back on the same ports, with the same phones."""
+
+from __future__ import annotations
+
+from tests.support.lab import Lab
+
+
+def test_after_an_administrators_restart_calls_come_in_again(lab: Lab) -> None:
+    port, pid = lab.ami_port, lab.server.pid
+    with lab.truth() as before:
+        lab.restart_asterisk()
+        assert before.closed
+    assert (lab.ami_port, lab.server.pid) == (port, pid)  # the program started itself anew
+    assert_a_call_comes_in(lab)
+
+
+def test_after_a_power_cut_the_pbx_starts_again_and_calls_come_in(lab: Lab) -> None:
+    pid = lab.server.pid
+    lab.kill_asterisk()
+    assert lab.server.pid is None
+    lab.restart_asterisk()
+    assert lab.server.pid not in (None, pid)
+    assert_a_call_comes_in(lab)
+
+
+def assert_a_call_comes_in(lab: Lab) -> None:
+    lab.trunk.call(lab.did_direct, from_number="+442079460123")
+    lab.phones["1001"].wait_state("ringing")
