@@ -6,7 +6,6 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from celery import shared_task
 from kombu.exceptions import OperationalError as BrokerAway
 from redis.exceptions import RedisError
 
@@ -18,11 +17,12 @@ from phones.connection import driver_for
 from phones.drivers.base import LineState, LineWord, PhoneDriver
 from phones.drivers.errors import CredentialRefused, NothingSent, PhoneError, Refused
 from phones.services import note_passcode_refused, note_phone_answered, note_phone_silent
+from tasks.celery import app
 
 log = structlog.get_logger(__name__)
 
 
-@shared_task(name="call_control.look_now", acks_late=False, max_retries=0, ignore_result=True)
+@app.task(name="call_control.look_now", acks_late=False, max_retries=0, ignore_result=True)
 def look_now(command_id: str) -> None:
     """Look whether this command may be carried out, and do so once."""
     carry_out(UUID(command_id))

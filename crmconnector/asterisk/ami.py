@@ -127,6 +127,11 @@ class AmiClient:
         """The next items, oldest first: at least one, at most `limit`. Empty only when the client is closed."""
         return await self._inbox.take(limit)
 
+    def give_up_link(self) -> None:
+        """End this link and make a new one: for a consumer whose picture of the calls cannot be right any more."""
+        if self._link is not None:
+            self._link.end(Ending("given_up"))
+
     def state(self) -> LinkState:
         """How the link is now."""
         return self._book.state(self._link, queued=len(self._inbox))
@@ -255,7 +260,7 @@ class AmiClient:
         """The PBX's own words, fit for a page and a log: short, no control characters, never our secret."""
         if self._address.secret:
             text = text.replace(self._address.secret, "***")
-        return "".join(c if c.isprintable() else " " for c in text[:200])
+        return "".join(c if c.isprintable() else " " for c in text[:100])
 
 
 async def _first_of(*futures: asyncio.Future[Any], seconds: float) -> None:

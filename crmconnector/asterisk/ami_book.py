@@ -17,6 +17,7 @@ class LinkBook:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._version = ""
         self._down_since = clock.wall()
         self._last_heard_at: float | None = None
         self._ending = Ending("never")
@@ -37,6 +38,7 @@ class LinkBook:
     def keep(self, link: LinkProtocol) -> None:
         """A link ended: keep what it counted."""
         self._last_heard_at = link.heard_at_wall or self._last_heard_at
+        self._version = link.framer.version or self._version
         self._oversized += link.framer.oversized
         self._malformed += link.malformed
         self._late += link.late
@@ -62,6 +64,7 @@ class LinkBook:
         ending = link.ended.result() if link is not None and link.ended.done() else self._ending
         return LinkState(
             connected=up_at is not None,
+            version=(link and link.framer.version) or self._version,
             since=self._down_since if up_at is None else up_at,
             last_heard_at=(link and link.heard_at_wall) or self._last_heard_at,
             reason_code="" if up_at is not None else ending.code,

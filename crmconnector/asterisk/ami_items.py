@@ -61,6 +61,7 @@ class LinkState:
     """How the link is now: for the status row and the banner. Times are epoch seconds."""
 
     connected: bool
+    version: str  # AMI's, of this link or the last; "" before the first
     since: float  # of being connected, or of being without a link
     last_heard_at: float | None  # last byte from the PBX, on this link or an earlier one
     reason_code: str  # why there is no link; "" while there is one

@@ -29,6 +29,7 @@ SENTENCES = {
     "oversize": "The PBX sent megabytes without the end of a message. The connection was given up.",
     "overflow": "Events came faster than they could be handled and the queue ran full. The connection was given up on "
     "purpose and comes back when the queue has drained; calls are then read afresh.",
+    "given_up": "The calls could not be read afresh over this link, so it was given up for a new one.",
     "internal": "A fault in this program ended the connection; its log has the details.",
     "closed": "The connection was closed by this program.",
 }

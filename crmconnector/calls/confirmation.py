@@ -43,8 +43,8 @@ def proof_of_answer(leg: str, event: CallEvent) -> Proof | Disproof | None:
     """Was `leg` answered? Proved by audio with another party, disproved by the leg's end; None: not told."""
     if isinstance(event, LegAnswered) and event.leg == leg:
         return Proof(leg, event.at, f"The PBX connected {event.endpoint} with the other party.")
-    if not isinstance(event, LegEnded) or event.leg != leg:
-        return None
+    if not isinstance(event, LegEnded) or event.leg != leg or event.outcome == "unseen":
+        return None  # a leg that was gone after a gap may have been answered in it
     if event.outcome == "answered":
         return Proof(leg, event.at, f"The PBX says that {event.endpoint} had answered when its part of the call ended.")
     why = _WHY_NOT[event.outcome]

@@ -3,7 +3,7 @@
 `call` is the key of a call for good: the Linkedid under which it began. `at` is epoch seconds. `leg` is the Uniqueid of
 one party's channel; `endpoint` is that channel's name without its last part (`PJSIP/204`). Local channels never appear.
 
-Order within one call: CallStarted first, CallEnded last. A leg: LegRinging, then LegAnswered or not, then LegEnded.
+Order within one call: CallStarted first, CallEnded (or CallMerged) last. A leg: LegRinging, perhaps LegAnswered, LegEnded.
 A leg that never rang (a busy phone, do not disturb) has a LegEnded only, with `rang=False`. A leg found already talking
 after a reconnect has LegAnswered without LegRinging. After CallMerged the legs of `call` go on under `into`.
 """
@@ -23,6 +23,7 @@ LegOutcome = Literal[
     "rejected",
     "answered_unconnected",  # picked up, but never had audio with another person (call confirmation not given)
     "failed",
+    "unseen",  # it was gone after a gap in which we were not connected
 ]
 CallDisposition = Literal[
     "answered",
@@ -170,11 +171,12 @@ class CallAnswered:
 
 @dataclass(frozen=True, slots=True)
 class CallMerged:
-    """`call` is now part of the older call `into`; its own CallEnded follows at once."""
+    """`call` is from now on part of the older call `into`: no CallEnded follows, its legs go on under `into`."""
 
     call: str
     at: float
     into: str
+    talked_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,11 +240,14 @@ def taker(leg: Leg) -> Leg | None:
     return next((rival for rival in rivals if answered_through(rival.channel)), None)
 
 
-def hung_up(leg: Leg, cause: int | None, at: float, out: list[CallEvent]) -> None:
+def hung_up(leg: Leg, cause: int | None, at: float, out: list[CallEvent], *, unseen: bool) -> None:
+    """The leg's channel is gone. `unseen`: it went while we were not connected, so nothing tells why."""
     if leg.ended:
         return
     winner = None if leg.answered else taker(leg)
     outcome = leg_outcome(leg, cause, taken=winner is not None)
+    if unseen and outcome not in ("answered", "elsewhere"):
+        outcome = "unseen"
     answered_by = winner.channel.endpoint if winner is not None and outcome == "elsewhere" else None
     end(leg, outcome, answered_by, at, out)
 

@@ -132,7 +132,7 @@ class Picture:
     ) -> None:
         call = channel.call
         if channel.leg is not None:
-            legs.hung_up(channel.leg, cause, at, out)
+            legs.hung_up(channel.leg, cause, at, out, unseen=unseen)
         if channel.queue is not None:
             self.queue_left(channel, at, out, abandoned=not unseen and call.answered_at is None)
         self.leave_bridge(channel, at, out)

@@ -98,6 +98,10 @@ class _Story:
 
     def merged(self, call: Told, told: ev.CallMerged) -> None:
         call["merged_into"] = told.into
+        call["ended"] = True
+        call["ended_at"] = told.at or None
+        call["talked_with"] = list(told.talked_with)
+        call["disposition"] = "transferred" if call["answered_by"] is None else "answered"
 
     def ended(self, call: Told, told: ev.CallEnded) -> None:
         call["ended"] = True

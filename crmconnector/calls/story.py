@@ -196,9 +196,7 @@ def merge(loser: Call, winner: Call, at: float, out: list[CallEvent]) -> None:
     """All of `loser` becomes part of `winner`; the caller has made sure that they differ."""
     if loser.started:
         start(winner, at, out)
-        out.append(CallMerged(loser.key, at, winner.key))
-        disposition: CallDisposition = "transferred" if loser.answered_at is None else "answered"
-        _tell_end(loser, at, disposition, out)
+        out.append(CallMerged(loser.key, at, winner.key, tuple(loser.talked_with)))
     for channel in loser.channels:
         channel.call = winner
         winner.channels[channel] = None
@@ -227,10 +225,7 @@ def finish(call: Call, at: float, out: list[CallEvent], *, unseen: bool = False)
         if not call.shown:
             return
         start(call, at, out)
-    _tell_end(call, at, "unseen" if unseen else disposition_of(call), out)
-
-
-def _tell_end(call: Call, at: float, disposition: CallDisposition, out: list[CallEvent]) -> None:
+    disposition: CallDisposition = "unseen" if unseen else disposition_of(call)
     out.append(
         CallEnded(
             call.key,

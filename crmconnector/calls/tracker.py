@@ -21,7 +21,8 @@ class CallTracker:
     def __init__(self, *, trunks: Collection[str]) -> None:
         """`trunks`: endpoints that are lines to the outside, e.g. `PJSIP/provider`."""
         self._picture = Picture(trunks)
-        self._resyncing = False
+        self._asked = False  # begin_resync was called
+        self._listing = False  # an answer to CoreShowChannels is coming in as events
         self._listed: dict[str, ami.CoreShowChannel] = {}
         self._handlers: dict[type, Callable[[Any, list[CallEvent]], None]] = _handlers(self)
 
@@ -45,14 +46,13 @@ class CallTracker:
     # --- resync ---
 
     def begin_resync(self, at: float) -> None:
-        """CoreShowChannels is being asked now: what events tell from here on is newer than its answer.
+        """CoreShowChannels is being asked now, and events will be fed before its answer: they are newer than that.
 
-        FullyBooted, the first event after a login, does the same.
+        Without this call `resync` takes the list for the newest news.
         """
         del at
         self._picture.epoch += 1
-        self._resyncing = True
-        self._listed = {}
+        self._asked = True
 
     def resync(self, channels: Sequence[ami.CoreShowChannel], at: float, *, complete: bool = True) -> list[CallEvent]:
         """Make the picture agree with the list of live channels. `complete=False`: lines are missing, so end nothing.
@@ -60,15 +60,17 @@ class CallTracker:
         Unknown channels are taken in (a phone that still rings is told, one that talks is told as answered without
         ringing); known ones that are not listed have ended unseen. What events told since `begin_resync` stands.
         """
-        if not self._resyncing:
-            self.begin_resync(at)
+        if not self._asked:
+            self._picture.epoch += 1
+        self._asked = self._listing = False
+        return self._agree(channels, at, complete)
+
+    def _agree(self, channels: Sequence[ami.CoreShowChannel], at: float, complete: bool) -> list[CallEvent]:
         out: list[CallEvent] = []
         listed = {line.channel.uniqueid: line for line in channels}
         if complete:
             self._end_missing(listed, at, out)
         self._adopt(sorted(listed.values(), key=census.order), at, out)
-        self._resyncing = False
-        self._listed = {}
         return out
 
     def _end_missing(self, listed: Collection[str], at: float, out: list[CallEvent]) -> None:
@@ -300,8 +302,14 @@ class CallTracker:
     # --- handlers: the PBX itself ---
 
     def _on_fully_booted(self, event: ami.FullyBooted, out: list[CallEvent]) -> None:
-        del out
-        self.begin_resync(event.at)
+        """The first event after a login. The list of channels may follow as events; what is told till then is newer."""
+        del event, out
+        self._start_list()
+
+    def _start_list(self) -> None:
+        self._picture.epoch += 1
+        self._listing = True
+        self._listed = {}
 
     def _on_shutdown(self, event: ami.Shutdown, out: list[CallEvent]) -> None:
         for channel in list(self._picture.channels.values()):
@@ -309,15 +317,16 @@ class CallTracker:
 
     def _on_listed(self, event: ami.CoreShowChannel, out: list[CallEvent]) -> None:
         del out
-        if not self._resyncing:
-            self.begin_resync(event.at)
+        if not self._listing:
+            self._start_list()
         self._listed[event.channel.uniqueid] = event
 
     def _on_list_complete(self, event: ami.CoreShowChannelsComplete, out: list[CallEvent]) -> None:
-        if not self._resyncing:  # the same answer twice: the list is empty by now and must end nothing
+        if not self._listing:  # the same answer twice: the list is empty by now and must end nothing
             return
+        self._listing = False
         complete = event.items is None or len(self._listed) >= event.items
-        out.extend(self.resync(list(self._listed.values()), event.at, complete=complete))
+        out.extend(self._agree(list(self._listed.values()), event.at, complete))
 
 
 def _handlers(tracker: CallTracker) -> dict[type, Callable[[Any, list[CallEvent]], None]]:

@@ -44,11 +44,11 @@ class SecretAttribute(DeferredAttribute):
 class SecretFormField(forms.CharField):
     """Write-only: never shows the stored secret; left blank means unchanged."""
 
-    def has_changed(self, initial: object, data: object) -> bool:  # noqa: ARG002 (the stored one is never compared)
+    def has_changed(self, initial: object, data: object) -> bool:
         return bool(data)
 
 
-class EncryptedTextField(models.TextField):
+class EncryptedTextField(models.TextField):  # type: ignore[type-arg, unused-ignore]
     """Keeps a short secret encrypted. Reads as `Secret`; takes a str or a Secret; may be empty.
 
     It cannot be searched (each encryption differs), only tested with `isnull`, and it refuses to be serialised. In
@@ -86,7 +86,7 @@ class EncryptedTextField(models.TextField):
     def get_lookup(self, lookup_name: str) -> Any:
         return super().get_lookup(lookup_name) if lookup_name == "isnull" else None
 
-    def value_to_string(self, obj: models.Model) -> NoReturn:  # noqa: ARG002
+    def value_to_string(self, obj: models.Model) -> NoReturn:
         # A dump holds either the secret or a token which a reload would encrypt a second time. Neither is wanted.
         raise TextUnusable(f"{self.name} is a secret and is not exported. Back up the database and its key instead.")
 

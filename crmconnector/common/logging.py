@@ -67,6 +67,7 @@ def configure_structlog() -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            _apply_arguments,
             structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_logger_name,
             structlog.stdlib.add_log_level,
@@ -117,6 +118,15 @@ def _redact_record(record: logging.LogRecord) -> None:
         record.msg, record.args = redact_text(_message_of(record)), ()
     for name in vars(record).keys() - _STANDARD_ATTRIBUTES:
         setattr(record, name, redact(getattr(record, name), name))
+
+
+def _apply_arguments(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """`log.info("call %s", call_id)` works with structlog too; arguments that do not fit are left out, not raised."""
+    arguments = event.pop("positional_args", ())
+    if arguments:
+        record = logging.LogRecord("", 0, "", 0, event.get("event"), arguments, None)
+        event["event"] = _message_of(record)
+    return event
 
 
 def _message_of(record: logging.LogRecord) -> str:

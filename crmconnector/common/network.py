@@ -91,14 +91,14 @@ class AddressPolicy:
 
 
 def _literal(host: str) -> IPAddress:
-    # ip_address() also takes integers, and zones after "%"; the resolver takes 127.1 and octal. All refused here.
+    # ip_address() also takes integers, and any text as a zone after "%"; resolvers take 127.1 and octal. Not we.
     try:
-        address = ip_address(host) if type(host) is str else None
+        address = ip_address(host) if type(host) is str and "%" not in host else None
     except ValueError:
         address = None
     if address is None:
         raise AddressRefused("The address must be a plain IPv4 or IPv6 address, not a name or another notation.")
-    if str(address) != host or getattr(address, "scope_id", None):
+    if str(address) != host:
         raise AddressRefused(f"The address must be written in its usual form: {address}")
     return address
 

@@ -31,7 +31,7 @@ _TELEPHONE_KEY: Final = re.compile(rf"(?:{_TELEPHONE})(?!.*_(?:at|on|seconds|ms|
 # name=value, "name": "value", ('name', 'value'), name%3Dvalue, <name>value. Every repeat is bounded: no input is slow.
 _SECRET_PAIR: Final = re.compile(
     rf"(?P<name>(?:{_SENSITIVE})[A-Za-z0-9_-]{{0,40}}"
-    r"""(?:\\?["']\s{0,3}[=:,]|\s{0,3}(?:[=:>]|%3D|%3A))\s{0,3}b?)"""
+    r"""(?:\\?["']\s{0,3}[=:,]|\s{0,3}(?:[=:>]|%3D|%3A))\s{0,3}(?:b(?=["']))?)"""
     r"""(?:(?:bearer|basic|digest|token)\s{1,3}[^\s,;&"']+"""
     r"""|\\?"(?:[^"\\]|\\.){0,500}"|\\?'(?:[^'\\]|\\.){0,500}'|[^\s&"'<>]+|["']\S+)""",
     re.IGNORECASE,
@@ -43,7 +43,7 @@ _NUMBER_PAIR: Final = re.compile(
     r"(?P<value>(?:\+|%2B)?\d[\d ()./-]{4,})",
     re.IGNORECASE,
 )
-_LONG_NUMBER: Final = re.compile(r"(?P<plus>\+|%2B)?(?P<digits>\d(?:[ ()./-]{0,2}\d){4,})", re.IGNORECASE)
+_LONG_NUMBER: Final = re.compile(r"(?P<plus>\+|%2B)?(?P<digits>\d(?:[ ()./-]{0,3}\d){4,})", re.IGNORECASE)
 
 _KEPT_CONTROLS: Final = "\n\t"
 # Control characters, escapes of terminals, and those that turn the direction of text or break a line.

@@ -113,8 +113,7 @@ class Postgres:
         options = {
             "listen_addresses": "",
             "port": str(SOCKET_PORT),
-            # A list of folders: the quotes keep a comma in the path from parting it.
-            "unix_socket_directories": '"' + str(self.sockets).replace('"', '""') + '"',
+            "unix_socket_directories": f'"{self.sockets}"',
             "unix_socket_permissions": "0700",
             "timezone": "UTC",
         }

@@ -16,9 +16,10 @@ LONGEST_NAME = ".s.PGSQL.5432"
 
 
 def socket_folder(home: Path, account: Account | None) -> Path:
-    """`<home>/run`, or a private folder with a short name when that path is too long for a socket."""
+    """`<home>/run`, or a private folder with a short name when that path is too long or too odd for a socket."""
     usual = home / "run"
-    if len(str(usual / LONGEST_NAME).encode()) <= PATH_LIMIT_BYTES:
+    # A comma parts hosts for the client library of PostgreSQL, which has no way to quote it.
+    if len(str(usual / LONGEST_NAME).encode()) <= PATH_LIMIT_BYTES and not set(str(usual)) & set(",\"'\\%"):
         return make_folder(usual, account)
     # Made with mode 0700 and a name nobody can foresee; removed by whoever stops the servers.
     return make_folder(Path(tempfile.mkdtemp(prefix="crm-", dir="/tmp")), account)

@@ -53,6 +53,11 @@ class StateFolder:
     def secrets(self) -> Secrets:
         """Read the secrets, making the missing ones. A damaged file is never written over: it holds the keys."""
         file = self.path / "secrets.json"
+        if not file.exists() and (self.path / "postgres" / "files").exists():
+            raise CannotStart(
+                f"There is a database in {self.path}, but {file} with its password and the keys is gone.",
+                "Put a copy of that file back, or move the whole folder away to start anew.",
+            )
         try:
             known = json.loads(file.read_text()) if file.exists() else {}
             found = Secrets(**{name: str(value) for name, value in known.items() if name in Secrets.__annotations__})

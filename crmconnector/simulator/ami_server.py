@@ -20,11 +20,14 @@ class Session:
     """One connection of a client."""
 
     writer: asyncio.StreamWriter
+    task: asyncio.Task[None] | None = None
     logged_in: bool = False
     wants_events: bool = True
     has_synced: bool = False  # asked CoreShowChannels: it knows the state and may be told a story
 
     def send(self, headers: Headers) -> None:
+        if self.writer.is_closing():
+            return
         self.writer.write(encode(headers))
         if self.writer.transport.get_write_buffer_size() > BACKLOG_LIMIT:
             self.writer.transport.abort()
@@ -48,11 +51,16 @@ class AmiServer:
         self.port = self._server.sockets[0].getsockname()[1]
         self.board.pbx.listeners.append(self.broadcast)
 
-    def shut(self) -> None:
+    async def close(self) -> None:
+        """Stop listening, cut every connection and wait until nothing runs any more."""
         if self._server is not None:
             self._server.close()
             self._server = None
+        tasks = [session.task for session in self.sessions if session.task is not None]
         self.drop_links()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def drop_links(self) -> int:
         """Cut every connection without a word, as a PBX that is killed."""
@@ -69,7 +77,7 @@ class AmiServer:
                 session.send(headers)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        session = Session(writer)
+        session = Session(writer, asyncio.current_task())
         self.sessions.add(session)
         if not self.is_silent:
             writer.write(BANNER)
@@ -77,6 +85,8 @@ class AmiServer:
             await self._listen(session, reader)
         except (OSError, ValueError):
             pass  # the client went away, or sends without end: either way the connection is over
+        except asyncio.CancelledError:
+            pass  # the server closes; asyncio's stream server would log a cancelled task as an error
         finally:
             self.sessions.discard(session)
             if not any(other.has_synced for other in self.sessions):

@@ -188,13 +188,16 @@ class Call:
         self.pbx.dial_begin(self.caller.channel, leg.channel.headers("Dest"), dial_string)
 
     def _alert(self, leg: Leg) -> None:
-        self.pbx.new_state(leg.channel, state.RINGING)
+        self._rings(leg)
         self.pbx.dial_ringing(self.caller.channel, leg.channel)
         leg.show("ringing", *self.seen_by(leg))
         for colleague in self.plan.colleagues:
             if leg.phone is not None and colleague.extension == leg.phone.extension:
                 deed = self.answer if colleague.deed == "answer" else self.reject
                 self._after(f"deed of {colleague.extension}", colleague.after_seconds, deed, leg)
+
+    def _rings(self, leg: Leg) -> None:
+        self.pbx.new_state(leg.channel, state.RINGING)
 
     def _ring_far_end(self, end: FarEnd) -> None:
         """Leave the house by the trunk, with the house's number and not the extension's."""

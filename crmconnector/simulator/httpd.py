@@ -88,7 +88,7 @@ class HttpDoor:
     handler: Handler
     port: int = 0
     _server: asyncio.Server | None = None
-    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = field(default_factory=dict)
 
     async def open(self) -> None:
         """Port 0 = any free one; `port` says which it became."""
@@ -102,17 +102,27 @@ class HttpDoor:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for writer in self._writers:
+        for writer in self._open:
             writer.transport.abort()
 
+    async def close(self) -> None:
+        """Shut, and wait until nothing of it runs any more."""
+        self.shut()
+        tasks = [task for task in self._open.values() if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+        self._open[writer] = asyncio.current_task()
         try:
             await self._answer(reader, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # the client went away or talks no HTTP; a phone would not mind either
+        except asyncio.CancelledError:
+            pass  # the door closes; asyncio's stream server would log a cancelled task as an error
         finally:
-            self._writers.discard(writer)
+            self._open.pop(writer, None)
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -77,11 +77,9 @@ class Office:
             self._playing.cancel()
             await asyncio.gather(self._playing, return_exceptions=True)
         self.pace.cancel_all()
-        self.control_door.shut()
-        for door in self._doors.values():
-            door.shut()
-        self.ami.shut()
-        await asyncio.sleep(0)  # the aborted connections get their turn to end
+        for door in (self.control_door, *(door.door for door in self._doors.values())):
+            await door.close()
+        await self.ami.close()
 
     @property
     def is_playing(self) -> bool:

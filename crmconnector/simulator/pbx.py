@@ -64,7 +64,10 @@ class Pbx:
         before = (channel.connected_number, channel.connected_name)
         channel.connected_number, channel.connected_name = other.caller_number, other.caller_name
         if before != (other.caller_number, other.caller_name):
-            self.emit("NewConnectedLine", CALL, channel.headers())
+            self.tell_connected_line(channel)
+
+    def tell_connected_line(self, channel: Channel) -> None:
+        self.emit("NewConnectedLine", CALL, channel.headers())
 
     def new_caller_id(self, channel: Channel, number: str, name: str) -> None:
         """The dialplan gives a party another number to show, as for a call that leaves the house."""

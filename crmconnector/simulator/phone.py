@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DIAL_SECONDS = 0.2  # from the command to the INVITE
 FAILED_SECONDS = 3.0
-DIALLABLE = re.compile(r"^[0-9*#+]+$")
+DIALLABLE = re.compile(r"\+?[0-9*#]+")
 
 
 @dataclass
@@ -122,7 +122,7 @@ class Phone:
         """Dial. True means only that the phone took the order: with a dead account it fails a moment later."""
         number = re.sub(r"[()\- ]", "", number)
         line = self.free_line()
-        if not self.profile.click_to_dial or not DIALLABLE.match(number) or line is None:
+        if not self.profile.click_to_dial or not self._can_dial(number) or line is None:
             return False
         if self._first("connected") is not None and not self.profile.make_call_holds:
             return False
@@ -132,6 +132,9 @@ class Phone:
         usable = account == 0 and self.profile.registered
         self.pace.later(DIAL_SECONDS, self._invite if usable else self._fail, line)
         return True
+
+    def _can_dial(self, number: str) -> bool:
+        return DIALLABLE.fullmatch(number) is not None and (self.profile.dials_plus or "+" not in number)
 
     def _invite(self, line: PhoneLine) -> None:
         if line.state != "dialing":

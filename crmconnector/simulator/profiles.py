@@ -33,6 +33,7 @@ class Profile:
     popup_mode: str = "answer_at_once"
     popup_seconds: float = 30.0
     user_level: bool = True  # the user passcode may use CTI at all
+    dials_plus: bool = True  # +49… is dialled as it is; otherwise refused
     make_call_holds: bool = True  # a second call puts the first on hold; otherwise it is refused
     registered: bool = True
     redirect_https: bool = False

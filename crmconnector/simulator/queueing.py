@@ -74,6 +74,10 @@ class QueueCall(Call):
         self._tell("AgentCalled", leg.channel.headers("Dest"), self._named(), self._member(leg))
         self.pbx.dial_begin(caller, as_made, dial_string)
 
+    def _rings(self, leg: Leg) -> None:
+        super()._rings(leg)
+        self.pbx.tell_connected_line(leg.channel)
+
     def _answered(self, leg: Leg) -> None:
         caller = self.caller.channel
         self.waited_seconds, self.answered_at = self._since(self.joined_at), self.pace.now()

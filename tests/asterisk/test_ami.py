@@ -9,7 +9,19 @@ import socket
 import pytest
 
 from crmconnector.asterisk.ami import AmiClient, LinkDown, LinkLost, LinkUp, RawEvent
-from tests.support.fake_ami import LOOPS, QUICK, SECRET, FakeAmi, Listener, event, eventually, listening, run, up
+from tests.support.fake_ami import (
+    AT_ONCE,
+    LOOPS,
+    QUICK,
+    SECRET,
+    FakeAmi,
+    Listener,
+    event,
+    eventually,
+    listening,
+    run,
+    up,
+)
 
 both_loops = pytest.mark.parametrize("loop", LOOPS)
 WATCHFUL = {"ping_every": 0.1, "silent_after": 0.4}
@@ -29,7 +41,7 @@ def test_a_login_is_followed_by_events_in_order_and_a_close_by_nothing(loop: str
                 await eventually(lambda: listener.named("Hangup"))
                 state = listener.client.state()
                 assert (state.connected, state.reason_code, state.attempts, state.tries) == (True, "", 0, 1)
-                assert state.last_heard_at is not None
+                assert state.last_heard_at is not None and state.version == "11.0.0"
             first, *events, last = listener.items
             assert isinstance(first, LinkUp) and (first.epoch, first.version) == (1, "11.0.0")
             assert [e.headers["Event"] for e in events if isinstance(e, RawEvent)] == [
@@ -335,6 +347,18 @@ def test_two_supervisors_for_one_client_are_refused() -> None:
     run(story())
 
 
+def test_a_link_given_up_by_its_consumer_is_followed_by_a_new_one() -> None:
+    async def story() -> None:
+        async with FakeAmi() as pbx, listening(pbx.address()) as listener:
+            listener.client.give_up_link()  # without a link: nothing to do
+            await up(listener)
+            listener.client.give_up_link()
+            await up(listener, 2)
+            assert listener.downs[0].reason_code == "given_up"
+
+    run(story())
+
+
 def test_a_link_for_actions_only_asks_for_no_events_and_keeps_nothing() -> None:
     async def story() -> None:
         async with FakeAmi() as pbx, listening(pbx.address(), events=False, reading=False) as listener:
@@ -352,7 +376,7 @@ def test_a_link_for_actions_only_asks_for_no_events_and_keeps_nothing() -> None:
 def test_two_hundred_cuts_leave_pairs_of_up_and_down_and_no_gap_in_any_epoch() -> None:
     async def story() -> None:
         async with FakeAmi() as pbx:
-            async with listening(pbx.address()) as listener:
+            async with listening(pbx.address(), back_off=AT_ONCE) as listener:
                 for epoch in range(1, 201):
                     await up(listener, epoch)
                     pbx.say(event("VarSet", Epoch=str(epoch)) * (epoch % 7))

@@ -59,7 +59,7 @@ REFUSED = [
 def test_refused_by_the_usual_networks(host: str) -> None:
     with pytest.raises(AddressRefused) as caught:
         AddressPolicy().check(host, 80)
-    assert str(caught.value).endswith((".", ":80", "1"))
+    assert 20 < len(str(caught.value)) < 120
     assert caught.value.__context__ is None
 
 
@@ -123,10 +123,11 @@ def test_an_administrators_port_is_allowed_when_listed_or_when_all_are() -> None
 
 
 def test_a_refusal_does_not_repeat_what_is_not_an_address() -> None:
-    with pytest.raises(AddressRefused) as caught:
-        AddressPolicy().check("admin:CANARY@10.0.0.1\r\nforged", 80)
-    assert "CANARY" not in str(caught.value)
-    assert "\n" not in str(caught.value)
+    for host in ("admin:CANARY@10.0.0.1\r\nforged", "fd00::1%CANARY\nforged"):
+        with pytest.raises(AddressRefused) as caught:
+            AddressPolicy().check(host, 80)
+        assert "CANARY" not in str(caught.value)
+        assert "\n" not in str(caught.value)
 
 
 @given(st.text() | st.ip_addresses().map(str), st.integers())

@@ -44,7 +44,7 @@ class AmiWire:
         self._news = threading.Condition()
         self._ids = itertools.count(1)
         self._socket = socket.create_connection((self.host, self.port), timeout=5)
-        self._opened = time.monotonic()
+        self.opened = time.monotonic()
         # A PBX that is still starting accepts the connection and says nothing: the greeting has a deadline too.
         self._stream = self._socket.makefile("rb")
         self.greeting = self._stream.readline().decode().strip()
@@ -69,7 +69,7 @@ class AmiWire:
     @property
     def now(self) -> float:
         """Seconds since the connection was opened: the clock of the messages."""
-        return time.monotonic() - self._opened
+        return time.monotonic() - self.opened
 
     def action(self, name: str, *, timeout_seconds: float = 5, **fields: str) -> Message:
         """Send an action, return its response. Raises TimeoutError when none comes."""

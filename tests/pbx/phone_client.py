@@ -114,6 +114,14 @@ class LabPhone:
         found: list[dict[str, Any]] = self.control("timeline")
         return found
 
+    def clear(self) -> None:
+        """End every call, also one that the PBX forgot, and just ring from now on."""
+        self.control("clear")
+
+    def forget(self) -> None:
+        """Start the timeline and the journal anew."""
+        self.control("forget")
+
     def control(self, deed: str, **fields: str) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.settings.control_port, timeout=6)
         try:

@@ -30,6 +30,8 @@ class ControlFace:
             "on_ring": lambda asked: phone.set_on_ring(asked["do"]),
             "state": lambda _: self._state(),
             "journal": lambda _: list(cti.journal),
+            "clear": lambda _: self._clear(),
+            "forget": lambda _: self._forget(),
             "timeline": lambda _: list(phone.timeline),
         }
 
@@ -45,6 +47,15 @@ class ControlFace:
     def _call(self, asked: Parameters) -> int:
         line = self.phone.call(asked["number"], from_number=asked.get("from_number"), from_name=asked.get("from_name"))
         return line.number
+
+    def _clear(self) -> None:
+        self.phone.set_on_ring("ring")
+        for line in self.phone.live_lines():
+            self.phone.hang_up(line)
+
+    def _forget(self) -> None:
+        self.phone.timeline.clear()
+        self.cti.journal.clear()
 
     def _state(self) -> dict[str, Any]:
         lines = [

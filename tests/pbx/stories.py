@@ -1,22 +1,27 @@
 """Stories of a working day, lived by real phones on the real PBX. Each takes a started, quiet lab.
 
-The first line of a story's text says what a person would tell; it is kept with the recording. Numbers come from the
-ranges that the countries' regulators keep free for films and books.
+The first line of a story's text says what a person would tell; it is kept with the recording.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
-from tests.pbx.ami_wire import AmiWire
-from tests.pbx.children import wait_until
-from tests.support.lab import Lab, LabPhone
-
-LONDON, LONDON_OFFICE = "+442079460123", "+442079460456"
-WASHINGTON = "+12025550123"
-BERLIN = "+493023125501"
-RING_SECONDS, TALK_SECONDS = 0.5, 1.0
+from tests.pbx.story_kit import (
+    BERLIN,
+    LONDON,
+    LONDON_OFFICE,
+    TALK_SECONDS,
+    WASHINGTON,
+    all_idle,
+    group_of,
+    pass_time,
+    ring,
+    short_ring,
+    talk,
+)
+from tests.pbx.tape import product_user
+from tests.support.lab import Lab
 
 Story = Callable[[Lab], None]
 STORIES: dict[str, Story] = {}
@@ -25,33 +30,6 @@ STORIES: dict[str, Story] = {}
 def story(tell: Story) -> Story:
     STORIES[tell.__name__] = tell
     return tell
-
-
-def pass_time(seconds: float) -> None:
-    """People take their time; a stream without pauses would look like no day at the office."""
-    start = time.monotonic()
-    wait_until(lambda: time.monotonic() - start >= seconds, "time to pass")
-
-
-def ring(*phones: LabPhone) -> None:
-    for phone in phones:
-        phone.wait_state("ringing")
-    pass_time(RING_SECONDS)
-
-
-def talk(*phones: LabPhone) -> None:
-    for phone in phones:
-        phone.wait_state("connected")
-    pass_time(TALK_SECONDS)
-
-
-def all_idle(lab: Lab) -> None:
-    for phone in [*lab.phones.values(), lab.trunk]:
-        phone.wait_state("idle", timeout=20)
-
-
-def group_of(lab: Lab) -> list[LabPhone]:
-    return [lab.phones[extension] for extension in ("1001", "1002", "1003")]
 
 
 # --- one phone --------------------------------------------------------------------------------------------------------
@@ -396,25 +374,3 @@ def originate_answered(lab: Lab) -> None:
         talk(lab.phones["1001"], lab.trunk)
         lab.phones["1001"].hangup()
         all_idle(lab)
-
-
-def product_user(lab: Lab) -> AmiWire:
-    """An AMI connection with the product's own rights."""
-    return AmiWire(lab.ami_host, lab.ami_port, lab.ami_username, lab.ami_secret)
-
-
-class short_ring:
-    """Let phones ring only so many seconds meanwhile."""
-
-    def __init__(self, lab: Lab, seconds: int) -> None:
-        self._lab, self._seconds = lab, seconds
-
-    def __enter__(self) -> None:
-        self._set(self._seconds)
-
-    def __exit__(self, *_: object) -> None:
-        self._set(25)
-
-    def _set(self, seconds: int) -> None:
-        with self._lab.truth() as wire:
-            wire.action("Setvar", Variable="RING_SECONDS", Value=str(seconds))

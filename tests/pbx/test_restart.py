@@ -23,6 +23,18 @@ def test_after_a_power_cut_the_pbx_starts_again_and_calls_come_in(lab: Lab) -> N
     assert_a_call_comes_in(lab)
 
 
+def test_calls_that_a_power_cut_left_on_the_phones_can_be_cleared(lab: Lab) -> None:
+    lab.trunk.call(lab.did_direct, from_number="+442079460123")
+    lab.phones["1001"].wait_state("ringing")
+    lab.phones["1001"].answer()
+    lab.trunk.wait_state("connected")
+    lab.kill_asterisk()
+    assert lab.phones["1001"].state() == "connected"  # nobody told it
+    lab.quiet()
+    assert (lab.phones["1001"].state(), lab.trunk.state()) == ("idle", "idle")
+    assert_a_call_comes_in(lab)
+
+
 def assert_a_call_comes_in(lab: Lab) -> None:
     lab.trunk.call(lab.did_direct, from_number="+442079460123")
     lab.phones["1001"].wait_state("ringing")

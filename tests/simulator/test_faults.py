@@ -48,6 +48,7 @@ def test_following_a_redirect_trips_a_wire(office, desk):
 
 
 def test_a_slow_answer_comes_late_but_the_deed_is_done_at_once(office, desk, wait_until):
+    office.far_end("00442079460123", "no_answer", 3600)
     office.fault("204", "slow", seconds=1200)
     with pytest.raises(httpx.ReadTimeout):
         desk.get("api-make_call", timeout=0.3, phonenumber="00442079460123")
@@ -76,6 +77,7 @@ def test_a_megabyte_of_answer(office, desk):
 
 
 def test_effect_but_no_answer(office, desk, wait_until):
+    office.far_end("00442079460123", "no_answer", 3600)
     office.fault("204", "effect_no_answer")
     with pytest.raises(httpx.ReadTimeout):
         desk.get("api-make_call", timeout=0.3, phonenumber="00442079460123")

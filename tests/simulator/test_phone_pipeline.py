@@ -1,6 +1,7 @@
 """Each step of a phone's request pipeline, and that they object in the right order."""
 
 import dataclasses
+import socket
 
 import httpx
 import pytest
@@ -162,6 +163,19 @@ def test_post_works_like_get_but_not_without_a_length(office, desk):
         assert client.send(request).status_code == 411
 
 
+def test_a_body_that_is_too_long_is_refused_unread(desk):
+    query = f"passcode={desk.passcode}"
+    answer = httpx.post(f"{desk.url}/cgi-bin/api-get_phone_status?{query}", content=b"x" * 70_000)
+    assert answer.status_code == 413
+
+
+def test_bytes_that_are_no_http_harm_nobody(office, desk):
+    for rubbish in (b"\x00\xff\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 40_000):
+        with socket.create_connection(("127.0.0.1", office.phone_port("204"))) as raw:
+            raw.sendall(rubbish)
+    assert desk.status() == "available"
+
+
 def test_other_methods_are_not_implemented(desk):
     assert httpx.put(f"{desk.url}/cgi-bin/api-get_phone_status").status_code == 501
 
@@ -204,10 +218,17 @@ def test_accounts_tell_the_registration(office, desk):
     assert desk.get("api-get_accounts").json()["body"][0]["reg"] == 0
 
 
-@pytest.mark.parametrize("number", ["", "abc", "+442079460123", "12;34"])
+@pytest.mark.parametrize("number", ["", "abc", "12+34", "12;34", "12\n"])
 def test_a_number_a_phone_cannot_dial_is_refused(office, desk, number):
     assert desk.get("api-make_call", phonenumber=number).json() == {"response": "error", "body": False}
     assert office.journal("204")[-1]["effect"] == ""
+
+
+def test_a_plus_is_dialled_unless_the_make_of_phone_cannot(office, desk):
+    office.profile("204", dials_plus=False)
+    assert desk.get("api-make_call", phonenumber="+442079460123").json()["body"] is False
+    office.profile("204", dials_plus=True)
+    assert desk.get("api-make_call", phonenumber="+442079460123").json()["body"] is True
 
 
 def test_brackets_dashes_and_spaces_are_dropped_from_a_number(desk):

@@ -26,6 +26,7 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "uvloop": uvloop.new_event_loop,
 }
 QUICK = BackOff(first=0.02, longest=0.05, slow_first=0.2, slow_longest=0.4)
+AT_ONCE = BackOff(first=0.002, longest=0.004)
 
 
 def run(story: Coroutine[Any, Any, None], loop: str = "asyncio", seconds: float = 30) -> None:

@@ -166,12 +166,13 @@ class Lab:
         if self.server.pid is None:
             self.restart_asterisk()
         for phone in self._all_phones():
-            phone.on_ring("ring")
+            phone.clear()
         with self.truth() as wire:
             wire.command("channel request hangup all")
-            for phone in self._all_phones():
-                phone.wait_state("idle")
             wait_until(lambda: "0 active channels" in wire.command("core show channels count"), "no channel left")
+        for phone in self._all_phones():
+            phone.wait_state("idle")
+            phone.forget()
 
     def _all_phones(self) -> list[LabPhone]:
         return [*self.phones.values(), *([self._trunk] if self._trunk else [])]

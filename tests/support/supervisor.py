@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -76,7 +76,6 @@ class Supervisor:
     state: Path
     port: int
     screen_file: Path
-    seen: dict[str, int] = field(default_factory=dict)
 
     def screen(self) -> str:
         """What it has printed so far."""
@@ -118,7 +117,7 @@ def running_supervisor(
         process = subprocess.Popen(
             command, cwd=REPOSITORY, env=clean | wanted, stdout=output, stderr=output, text=True, **options
         )
-    supervisor = Supervisor(process, state, int(wanted["PORT"]), screen)
+    supervisor = Supervisor(process, state, port, screen)
     try:
         yield supervisor
     finally:

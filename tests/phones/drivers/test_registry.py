@@ -4,6 +4,7 @@ import pytest
 
 from crmconnector.common.network import AddressPolicy
 from crmconnector.common.secrets import Secret
+from phones.drivers.__main__ import main
 from phones.drivers.base import PhoneAddress, Verb
 from phones.drivers.errors import SENTENCES, NothingSent, Reason
 from phones.drivers.grandstream.models import family_of, takes_cti
@@ -82,3 +83,16 @@ def test_the_guides_models_and_firmware_are_known() -> None:
     assert takes_cti("GXP9999", "9.9.9.9") is None
     assert takes_cti("GRP2615", "1.0.9.x") is None
     assert family_of("GRP2604P") is not family_of("GRP2670")
+
+
+def test_one_phone_can_be_tried_by_hand(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda _: "CANARY")
+    lines = '{"response":"success","body":[{"line":1,"state":"ringing","remotenum":"3501","remotename":"Ann"}]}'
+    with phone_that(answers(lines)) as phone:
+        arguments = ["127.0.0.1", "line_status", "--port", str(phone.port), "--network"]
+        assert main([*arguments, "127.0.0.0/8"]) == 0
+        assert main([*arguments, "10.0.0.0/8"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == "1: ringing 3501 Ann\n"
+    assert shown.err.startswith("NothingSent (address_refused): ")
+    assert "CANARY" not in shown.out + shown.err

@@ -1,0 +1,104 @@
+"""What a person does on a page: the service's write and its audit event, in one transaction. No secret is recorded."""
+
+from datetime import datetime
+
+from django.db import models, transaction
+
+from crmconnector.audit.services import record_act
+from crmconnector.contacts.models import Contact
+from crmconnector.contacts.services import save_contact
+from crmconnector.pbx.models import Line, Pbx, Queue, Trunk
+from crmconnector.pbx.services import add_line, add_queue, add_trunk, decide_trunk, save_pbx
+from crmconnector.users.models import User
+from crmconnector.web.forms.contacts import ContactForm
+from crmconnector.web.forms.pbx import PbxForm
+from crmconnector.web.forms.phones import AccountForms, PhoneForm
+from phones.models import Assignment, Phone
+from phones.services import assign_phone, release_phone, save_phone
+
+
+@transaction.atomic
+def keep_contact(*, actor: User, form: ContactForm, numbers: list[tuple[str, str]], country: str) -> Contact:
+    """May raise ContactProblem."""
+    made = form.instance.pk is None
+    contact = save_contact(contact=form.save(commit=False), numbers=numbers, country=country)
+    changed = {"changed": form.changed_data, "numbers": len(numbers)}
+    record_act(actor=actor, action="contact.added" if made else "contact.changed", target=contact, details=changed)
+    return contact
+
+
+@transaction.atomic
+def keep_phone(*, actor: User, form: PhoneForm, accounts: AccountForms) -> Phone:
+    made = form.instance.pk is None
+    phone = save_phone(phone=form.save(commit=False), passcode_entered=form.passcode_entered())
+    accounts.instance = phone
+    accounts.number_positions()
+    accounts.save()
+    details = {"changed": form.changed_data, "endpoints": [row.endpoint for row in phone.accounts.all()]}
+    record_act(actor=actor, action="phone.added" if made else "phone.changed", target=phone, details=details)
+    return phone
+
+
+@transaction.atomic
+def give_phone(
+    *, actor: User, phone: Phone, user: User, from_at: datetime, until_at: datetime | None
+) -> Assignment:
+    """May raise PhoneProblem."""
+    assignment = assign_phone(phone=phone, user_id=user.pk, from_at=from_at, until_at=until_at)
+    until = until_at.isoformat() if until_at else None
+    details = {"user": user.username, "from": from_at.isoformat(), "until": until}
+    record_act(actor=actor, action="phone.assigned", target=phone, details=details)
+    return assignment
+
+
+@transaction.atomic
+def take_phone_back(*, actor: User, phone: Phone, at: datetime) -> list[Assignment]:
+    ended = release_phone(phone=phone, at=at)
+    for assignment in ended:
+        record_act(actor=actor, action="phone.released", target=phone, details={"user_id": assignment.user_id})
+    return ended
+
+
+@transaction.atomic
+def keep_pbx(*, actor: User, form: PbxForm) -> Pbx:
+    made = form.instance.pk is None
+    pbx = save_pbx(pbx=form.save(commit=False))
+    details = {"changed": form.changed_data}
+    record_act(actor=actor, action="pbx.added" if made else "pbx.changed", target=pbx, details=details)
+    return pbx
+
+
+@transaction.atomic
+def settle_trunk(*, actor: User, trunk: Trunk, is_trunk: bool) -> Trunk:
+    decide_trunk(trunk=trunk, is_trunk=is_trunk)
+    record_act(actor=actor, action="trunk.confirmed" if is_trunk else "trunk.denied", target=trunk)
+    return trunk
+
+
+@transaction.atomic
+def name_trunk(*, actor: User, pbx: Pbx, endpoint: str) -> Trunk:
+    trunk = add_trunk(pbx=pbx, endpoint=endpoint)
+    record_act(actor=actor, action="trunk.added", target=trunk)
+    return trunk
+
+
+@transaction.atomic
+def name_line(*, actor: User, pbx: Pbx, did: str, label: str) -> Line:
+    """May raise PbxProblem."""
+    line = add_line(pbx=pbx, did=did, label=label)
+    record_act(actor=actor, action="line.added", target=line, details={"did": did})
+    return line
+
+
+@transaction.atomic
+def name_queue(*, actor: User, pbx: Pbx, name: str, label: str) -> Queue:
+    queue = add_queue(pbx=pbx, name=name, label=label)
+    record_act(actor=actor, action="queue.named", target=queue, details={"name": name})
+    return queue
+
+
+@transaction.atomic
+def remove(*, actor: User, row: models.Model, action: str) -> None:
+    """Take a row of settings out; the audit event keeps its name."""
+    record_act(actor=actor, action=action, target=row)
+    row.delete()

@@ -1,0 +1,203 @@
+import pytest
+
+from crmconnector.asterisk.ami_events import CoreShowChannel, parse
+from crmconnector.calls.events import (
+    CallAnswered,
+    CallEnded,
+    CallStarted,
+    LegAnswered,
+    LegEnded,
+    LegRinging,
+    Party,
+)
+from tests.support.ami_stream import AmiStream
+
+ADA = Party("PJSIP/trunk", "+442079460123", None)
+
+
+@pytest.fixture(params=[1, 2], ids=["once", "twice"])
+def pbx(request):
+    return AmiStream("PJSIP/trunk", repeat=request.param)
+
+
+def ringing(pbx):
+    ada = pbx.caller("1.1", "PJSIP/trunk-00000001", "+442079460123", "25101")
+    return ada, pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+
+
+def test_a_call_that_is_not_in_the_list_has_ended_unseen(pbx):
+    ada, anna = ringing(pbx)
+    pbx.send("FullyBooted")
+    pbx.list_ends(0)
+    assert [(leg.leg, leg.outcome) for leg in pbx.only(LegEnded)] == [(anna, "unseen")]
+    assert [(call.call, call.disposition) for call in pbx.only(CallEnded)] == [(ada, "unseen")]
+    assert pbx.tracker.open_calls() == []
+
+
+def test_a_call_that_is_still_there_is_not_told_again(pbx):
+    ada, anna = ringing(pbx)
+    before = list(pbx.told)
+    pbx.send("FullyBooted")
+    pbx.listed(ada, application="Dial")
+    pbx.listed(anna, application="AppDial")
+    pbx.list_ends(2)
+    assert pbx.told == before
+
+
+def test_an_answer_in_the_gap_is_told_by_the_list(pbx):
+    ada, anna = ringing(pbx)
+    pbx.send("FullyBooted")
+    for uid in (ada, anna):
+        pbx.channels[uid]["ChannelState"] = "6"
+    pbx.listed(ada, bridge="b", application="Dial")
+    pbx.listed(anna, bridge="b", application="AppDial")
+    pbx.list_ends(2)
+    assert [leg.far for leg in pbx.only(LegAnswered)] == [ADA]
+    assert len(pbx.only(LegRinging)) == 1
+    pbx.hangups(anna, ada)
+    assert [call.disposition for call in pbx.only(CallEnded)] == ["answered"]
+
+
+def test_the_loser_that_vanished_in_the_gap_was_answered_elsewhere(pbx):
+    ada, anna = ringing(pbx)
+    bert = pbx.rung(ada, "1.3", "PJSIP/205-00000003", call=ada)
+    pbx.up(bert)
+    pbx.send("FullyBooted")
+    pbx.listed(ada, application="Dial")
+    pbx.listed(bert, application="AppDial")
+    pbx.list_ends(2)
+    assert [(leg.leg, leg.outcome, leg.answered_by) for leg in pbx.only(LegEnded)] == [(anna, "elsewhere", "PJSIP/205")]
+
+
+def test_an_unknown_call_that_rings_is_told_once(pbx):
+    pbx.send("FullyBooted")
+    ada = pbx.known("1.1", "PJSIP/trunk-00000001", state=4, number="+442079460123", exten="25101")
+    anna = pbx.known("1.2", "PJSIP/204-00000002", state=5, call=ada)
+    pbx.listed(anna, application="AppDial")
+    pbx.listed(ada, application="Dial")
+    pbx.list_ends(2)
+    assert pbx.told == [
+        CallStarted(ada, pbx.now, "inbound", False, ADA, "25101"),
+        LegRinging(ada, pbx.now, anna, "PJSIP/204", ADA, None, "25101"),
+    ]
+
+
+def test_an_unknown_call_that_talks_is_answered_without_ringing(pbx):
+    pbx.send("FullyBooted")
+    ada = pbx.known("1.1", "PJSIP/trunk-00000001", state=6, number="+442079460123", exten="25101")
+    anna = pbx.known("1.2", "PJSIP/204-00000002", state=6, call=ada)
+    pbx.listed(ada, bridge="b", application="Dial")
+    pbx.listed(anna, bridge="b", application="AppDial")
+    pbx.list_ends(2)
+    assert pbx.told == [
+        CallStarted(ada, pbx.now, "inbound", False, ADA, "25101"),
+        LegAnswered(ada, pbx.now, anna, "PJSIP/204", ADA),
+        CallAnswered(ada, pbx.now, anna, "PJSIP/204"),
+    ]
+
+
+def test_local_halves_are_paired_by_name(pbx):
+    pbx.send("FullyBooted")
+    ada = pbx.known("1.1", "PJSIP/trunk-00000001", state=6, number="+442079460123", exten="25101")
+    one = pbx.known("1.2", "Local/204@q-00000001;1", state=6, call=ada)
+    two = pbx.known("1.3", "Local/204@q-00000001;2", state=6, call=ada)
+    anna = pbx.known("1.4", "PJSIP/204-00000002", state=6, call=ada)
+    pbx.listed(ada, bridge="b", application="Queue")
+    pbx.listed(one, bridge="b", application="AppQueue")
+    pbx.listed(two, bridge="c", application="Dial")
+    pbx.listed(anna, bridge="c", application="AppDial")
+    pbx.list_ends(4)
+    assert [leg.far for leg in pbx.only(LegAnswered)] == [ADA]
+    assert pbx.only(CallAnswered)[0].endpoint == "PJSIP/204"
+
+
+def test_what_happened_after_the_list_was_asked_stands(pbx):
+    ada, anna = ringing(pbx)
+    pbx.send("FullyBooted")
+    pbx.hangups(anna, ada)
+    eve = pbx.caller("1.5", "PJSIP/trunk-00000005", "+4930", "25101")
+    pbx.listed(ada, application="Dial")
+    pbx.listed(anna, application="AppDial")
+    pbx.list_ends(2)
+    assert [call.call for call in pbx.tracker.open_calls()] == [eve]
+    assert len(pbx.only(CallEnded)) == 1
+
+
+def test_an_incomplete_list_ends_nothing(pbx):
+    ada, anna = ringing(pbx)
+    pbx.send("FullyBooted")
+    pbx.listed(ada, application="Dial")
+    pbx.list_ends(2)
+    assert pbx.only(CallEnded, LegEnded) == []
+    assert anna in {leg.leg for call in pbx.tracker.open_calls() for leg in call.legs}
+
+
+def test_fully_booted_without_a_list_ends_nothing(pbx):
+    ringing(pbx)
+    pbx.send("FullyBooted")
+    assert len(pbx.tracker.open_calls()) == 1
+
+
+def test_a_shutdown_of_the_pbx_ends_every_call(pbx):
+    ada, anna = ringing(pbx)
+    pbx.send("Shutdown")
+    pbx.hangups(anna, ada)
+    assert [call.disposition for call in pbx.only(CallEnded)] == ["unseen"]
+
+
+def line(stream, uid):
+    event = parse({"Event": "CoreShowChannel", **stream.channels[uid]}, stream.now)
+    assert isinstance(event, CoreShowChannel)
+    return event
+
+
+def test_resync_by_call_ends_what_is_not_listed_even_long_after_a_fully_booted():
+    """The listener hears FullyBooted once at login and compares again after every gap."""
+    pbx = AmiStream("PJSIP/trunk")
+    pbx.send("FullyBooted")
+    ringing(pbx)
+    told = pbx.tracker.resync([], 2_000.0)
+    assert [type(event) for event in told] == [LegEnded, CallEnded]
+
+
+def test_resync_by_call_spares_what_began_after_begin_resync():
+    pbx = AmiStream("PJSIP/trunk")
+    ada, _ = ringing(pbx)
+    pbx.tracker.begin_resync(2_000.0)
+    eve = pbx.caller("1.5", "PJSIP/trunk-00000005", "+4930", "25101")
+    pbx.tracker.resync([line(pbx, ada)], 2_001.0)
+    assert [call.call for call in pbx.tracker.open_calls()] == [ada, eve]
+    pbx.tracker.resync([], 2_002.0)
+    assert pbx.tracker.open_calls() == []
+
+
+def test_a_start_in_mid_call_tells_the_answer_but_no_old_ringing():
+    pbx = AmiStream("PJSIP/trunk")
+    ada = pbx.known("1.1", "PJSIP/trunk-00000001", state=6, number="+442079460123", exten="25101")
+    anna = pbx.known("1.2", "PJSIP/204-00000002", state=6, call=ada)
+    pbx.enter(ada, "b")
+    pbx.enter(anna, "b")
+    assert [type(event) for event in pbx.told] == [CallStarted, LegAnswered, CallAnswered]
+    pbx.hangups(anna, ada)
+    assert pbx.tracker.open_calls() == []
+
+
+def test_a_start_while_it_rings_tells_the_ringing_with_what_the_phone_shows():
+    pbx = AmiStream("PJSIP/trunk")
+    anna = pbx.known("1.2", "PJSIP/204-00000002", state=5, call="1.1")
+    pbx.channels[anna]["ConnectedLineNum"] = "+442079460123"
+    pbx.rings(anna)
+    assert [(leg.leg, leg.far) for leg in pbx.only(LegRinging)] == [(anna, Party(None, "+442079460123", None))]
+
+
+def test_events_of_a_channel_that_has_hung_up_raise_nothing_from_the_dead():
+    pbx = AmiStream("PJSIP/trunk")
+    ada, anna = ringing(pbx)
+    pbx.hangups(anna, ada)
+    told = list(pbx.told)
+    pbx.up(anna)
+    pbx.dial_end(ada, anna, "ANSWER")
+    pbx.enter(anna, "b")
+    pbx.hangups(ada, anna)
+    assert pbx.told == told
+    assert pbx.tracker.open_calls() == []
