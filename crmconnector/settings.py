@@ -109,7 +109,7 @@ DATABASES = {
         CONN_MAX_AGE=0,  # the pool keeps connections open; a request, a read, a batch borrows one
         CONN_HEALTH_CHECKS=True,
         OPTIONS={
-            "pool": {"min_size": 1, "max_size": env.integer("DATABASE_POOL", 12, 2, 100), "timeout": 5},
+            "pool": {"min_size": 1, "max_size": env.integer("DATABASE_POOL", 12, 2, 100), "timeout": 5, "reconnect_timeout": 3},
             # Keepalives: a lock or a stream must notice a lost network, not wait for the kernel's two hours.
             "connect_timeout": 5,
             "keepalives_idle": 5,

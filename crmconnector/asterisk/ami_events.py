@@ -205,6 +205,7 @@ class CoreShowChannel:
     channel: ChannelFacts
     bridge: str | None
     application: str | None
+    application_data: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +360,8 @@ def _core_show_channel(headers: Headers, at: float) -> AmiEvent | None:
     channel = facts(headers)
     if channel is None:
         return None
-    return CoreShowChannel(at, channel, text(headers, "BridgeId"), text(headers, "Application"))
+    application, its_data = text(headers, "Application"), text(headers, "ApplicationData")
+    return CoreShowChannel(at, channel, text(headers, "BridgeId"), application, its_data)
 
 
 _DEST = Keys("Dest")

@@ -192,28 +192,26 @@ class LinkProtocol(AMIProtocol):  # type: ignore[misc,unused-ignore]
             self.transport.write(self._held)
             self._held = b""
         store = self._inbox.event
-        for message in messages:
+        for message in messages:  # once the link has ended, what is left of them finds a closed inbox
             # Nearly everything is an event for the inbox; what it says is looked at later, outside of this socket.
             if message.startswith("Event: ") and "\r\nActionID: " not in message and message[7:15] != "Shutdown":
                 if not store(message):
                     self.end(Ending("overflow"))
-                    return
-            elif not self._sort(message):
-                return
+            else:
+                self._sort(message)
 
-    def _sort(self, message: str) -> bool:
-        """The few messages that are not plain events; False when the link ended."""
+    def _sort(self, message: str) -> None:
+        """The few messages that are not plain events."""
         headers = parse(message)
         event = header(headers, "Event")
         if event:
-            return self._event(event, headers, message)
-        if header(headers, "Response"):
+            self._event(event, headers, message)
+        elif header(headers, "Response"):
             self._answer(headers)
         elif message.strip():
             self.malformed += 1
-        return not self.ended.done()
 
-    def _event(self, event: str, headers: Headers, message: str) -> bool:
+    def _event(self, event: str, headers: Headers, message: str) -> None:
         action_id = header(headers, "ActionID")
         waiting = self._pending.get(action_id)
         if isinstance(waiting, ListAction):
@@ -225,7 +223,6 @@ class LinkProtocol(AMIProtocol):  # type: ignore[misc,unused-ignore]
             self.end(Ending("overflow"))
         elif event.lower() == "shutdown" and self.logged_in:
             self.end(Ending("pbx_shutdown"))
-        return not self.ended.done()
 
     def _answer(self, headers: Headers) -> None:
         waiting = self._pending.get(header(headers, "ActionID"))
@@ -282,6 +279,3 @@ class LinkManager(panoramisk.Manager):  # type: ignore[misc,unused-ignore]
 
     def ping(self) -> None:
         """Its own pings are sent into the blue; the client's watchdog sends those whose answer counts."""
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing: no second connection."""

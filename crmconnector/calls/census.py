@@ -11,7 +11,7 @@ import re
 
 from crmconnector.asterisk.ami_events import RING, RINGING, UP, CoreShowChannel, DialBegin
 from crmconnector.calls import legs, story
-from crmconnector.calls.events import CallEvent
+from crmconnector.calls.events import CallEvent, QueueEntered
 from crmconnector.calls.graph import Channel, age
 from crmconnector.calls.story import Call, Leg
 
@@ -118,10 +118,13 @@ def take_role(channel: Channel, line: CoreShowChannel) -> None:
         channel.dialled = True
 
 
-def settle(channel: Channel, at: float, out: list[CallEvent]) -> None:
+def settle(channel: Channel, line: CoreShowChannel, at: float, out: list[CallEvent]) -> None:
     """After a resync: roles for all, the ringing told once, those who talk already only when they are heard."""
     if not channel.real:
         return
+    caller = channel.call.caller_channel
+    if channel.dialled and channel.dialer is None and not channel.rooted and caller is not channel:
+        channel.dialer = caller  # as near as we can know who dials: the list does not tell
     if channel.leg is None and channel.state == UP and channel.dialled:
         _quietly(channel, at, out)
     else:
@@ -129,3 +132,20 @@ def settle(channel: Channel, at: float, out: list[CallEvent]) -> None:
     legs.progress(channel, at, out)
     story.start(channel.call, at, out)
     story.tell_changes(channel.call, at, out)
+    queue = _waits_in(line)
+    if queue is not None and channel.queue is None:
+        enter_queue(channel, queue, at, out)
+
+
+def _waits_in(line: CoreShowChannel) -> str | None:
+    """The queue in whose music this channel is: `Queue` runs, and nobody is bridged with it."""
+    if line.application != "Queue" or line.bridge is not None or line.application_data is None:
+        return None
+    return line.application_data.split(",", 1)[0].strip() or None
+
+
+def enter_queue(channel: Channel, queue: str, at: float, out: list[CallEvent]) -> None:
+    channel.queue = queue
+    guess_role(channel, at, out)
+    story.start(channel.call, at, out)
+    out.append(QueueEntered(channel.call.key, at, queue))

@@ -75,9 +75,7 @@ def open_legs(*, phone_ids: Iterable[int], now: datetime) -> QuerySet[Leg]:
 def waiting_by_queue(*, now: datetime) -> dict[tuple[int, str], tuple[int, datetime]]:
     """(pbx, queue name) -> (callers nobody talks to yet, since when the first of them waits)."""
     rows = (
-        Call.objects.filter(
-            ended_at=None, answered_at=None, started_at__gte=now - timedelta(hours=OLDEST_OPEN_HOURS)
-        )
+        Call.objects.filter(ended_at=None, answered_at=None, started_at__gte=now - timedelta(hours=OLDEST_OPEN_HOURS))
         .exclude(queue_name="")
         .order_by()
         .values_list("pbx_id", "queue_name")

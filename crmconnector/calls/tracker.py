@@ -11,7 +11,7 @@ from typing import Any
 
 from crmconnector.asterisk import ami_events as ami
 from crmconnector.calls import census, legs, story, transfers
-from crmconnector.calls.events import CallEvent, LegHeld, LegResumed, QueueEntered
+from crmconnector.calls.events import CallEvent, LegHeld, LegResumed
 from crmconnector.calls.graph import Bridge, Channel, enter, hearing, leave
 from crmconnector.calls.picture import Picture
 from crmconnector.calls.snapshot import OpenCall, snapshot
@@ -80,7 +80,7 @@ class CallTracker:
 
     def _adopt(self, lines: list[ami.CoreShowChannel], at: float, out: list[CallEvent]) -> None:
         bridges: dict[str, Bridge] = {}
-        changed: list[Channel] = []
+        changed: list[tuple[Channel, ami.CoreShowChannel]] = []
         for line in lines:
             known = self._picture.channels.get(line.channel.uniqueid)
             if known is not None and known.epoch == self._picture.epoch:
@@ -88,7 +88,7 @@ class CallTracker:
             channel = self._picture.touch(line.channel, at, out)
             if channel is None:
                 continue
-            changed.append(channel)
+            changed.append((channel, line))
             census.take_role(channel, line)
             if line.bridge is None:
                 leave(channel)
@@ -96,8 +96,8 @@ class CallTracker:
             bridge = bridges[line.bridge] = self._picture.bridge(line.bridge)
             bridge.holding = bridge.holding or census.holds(line)
             enter(channel, bridge)
-        for channel in changed:
-            census.settle(channel, at, out)
+        for channel, line in changed:
+            census.settle(channel, line, at, out)
         for bridge in bridges.values():
             legs.hear(hearing(bridge), at, out)
 
@@ -260,10 +260,7 @@ class CallTracker:
         channel = self._picture.touch(event.channel, event.at, out)
         if channel is None or channel.queue == event.queue:
             return
-        channel.queue = event.queue
-        census.guess_role(channel, event.at, out)
-        story.start(channel.call, event.at, out)
-        out.append(QueueEntered(channel.call.key, event.at, event.queue))
+        census.enter_queue(channel, event.queue, event.at, out)
 
     def _on_queue_leave(self, event: ami.QueueCallerLeave, out: list[CallEvent]) -> None:
         channel = self._picture.touch(event.channel, event.at, out)

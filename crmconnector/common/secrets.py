@@ -60,12 +60,11 @@ class Secret:
     def __bool__(self) -> bool:
         return self.reveal() != ""
 
+    # Having __eq__ and no __hash__, it cannot be hashed, and shall not be: a hash of a short passcode is guessed back.
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
         return hmac.compare_digest(_bytes(self.reveal()), _bytes(other.reveal()))
-
-    __hash__ = None  # type: ignore[assignment]  # a hash of a short passcode can be guessed back
 
     def __copy__(self) -> "Secret":
         return self

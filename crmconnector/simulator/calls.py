@@ -91,8 +91,8 @@ class Call:
 
     def answer(self, leg: Leg) -> bool:
         """The first to answer wins, the others stop ringing."""
-        if leg not in self.legs or self.phase != "ringing":
-            return False
+        if leg not in self.legs:
+            return False  # rejected, or another was faster
         self._stop_timers()
         self.phase, self.winner = "talking", leg
         self.legs.remove(leg)

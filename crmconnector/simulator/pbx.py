@@ -117,8 +117,7 @@ class Pbx:
         self.emit("SoftHangupRequest", CALL, channel.headers(), [("Cause", "16")], _tech(sip_code))
 
     def hangup(self, channel: Channel, cause: int, sip_code: int | None = None) -> None:
-        if self.channels.pop(channel.uniqueid, None) is None:
-            return
+        del self.channels[channel.uniqueid]
         self.leave(channel)
         why = [("Cause", str(cause)), ("Cause-txt", CAUSES[cause])]
         self.emit("Hangup", CALL, channel.headers(), why, _tech(sip_code))

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from crmconnector.users.models import User
+from crmconnector.web.people import signed_in
 
 ROWS_ON_A_PAGE = 50
 View = Callable[..., HttpResponse]
@@ -26,13 +26,6 @@ def administrators_only(view: View) -> View:
         return view(request, *args, **kwargs)
 
     return checked
-
-
-def signed_in(request: HttpRequest) -> User:
-    """The user of a page that anonymous visitors never reach."""
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
 
 
 def local_path(request: HttpRequest, wanted: str, *, otherwise: str) -> str:

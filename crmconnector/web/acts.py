@@ -40,9 +40,7 @@ def keep_phone(*, actor: User, form: PhoneForm, accounts: AccountForms) -> Phone
 
 
 @transaction.atomic
-def give_phone(
-    *, actor: User, phone: Phone, user: User, from_at: datetime, until_at: datetime | None
-) -> Assignment:
+def give_phone(*, actor: User, phone: Phone, user: User, from_at: datetime, until_at: datetime | None) -> Assignment:
     """May raise PhoneProblem."""
     assignment = assign_phone(phone=phone, user_id=user.pk, from_at=from_at, until_at=until_at)
     until = until_at.isoformat() if until_at else None

@@ -46,14 +46,14 @@ class Middleware:
     async def _later(self, request: HttpRequest) -> HttpResponse:
         return self.finish(request, await self.get_response(request))  # type: ignore[misc]
 
-    def finish(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:  # noqa: ARG002
+    def finish(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         return response
 
 
 class ContentSecurityPolicy(Middleware):
     """No inline script or style and no outside address: a caller's name can then never become a program."""
 
-    def finish(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:  # noqa: ARG002
+    def finish(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         response.headers.setdefault("Content-Security-Policy", POLICY)
         if "text/html" in response.headers.get("Content-Type", ""):
             response.headers.setdefault("Cache-Control", "no-store")  # nobody's calls in a shared computer's cache

@@ -15,14 +15,6 @@ ORIGINATE = {"Channel": "PJSIP/1001", "Context": "from-internal", "Exten": "1002
 LIST = ("CoreShowChannels", {}, "CoreShowChannelsComplete")
 
 
-def channels(session: Session, action: Received, number: int) -> None:
-    """A list as Asterisk sends it: a yes, the items, the event that ends it."""
-    session.answer(action, "Success", "Channels will follow", EventList="start")
-    for n in range(number):
-        session.send(event("CoreShowChannel", ActionID=action.id, Channel=f"PJSIP/100{n}-0000000{n}", AccountCode=""))
-    session.send(event("CoreShowChannelsComplete", ActionID=action.id, EventList="Complete", ListItems=str(number)))
-
-
 @both_loops
 def test_an_action_goes_out_once_and_its_answer_comes_back(loop: str) -> None:
     async def story() -> None:
@@ -237,96 +229,17 @@ def test_a_pbx_that_answers_nothing_collects_a_thousand_actions_and_no_more() ->
     run(story())
 
 
-@both_loops
-def test_a_list_is_whole_and_its_items_are_no_events(loop: str) -> None:
+def test_an_action_on_a_connection_that_is_just_closing_is_known_not_to_have_gone_out() -> None:
     async def story() -> None:
         async with FakeAmi() as pbx, listening(pbx.address()) as listener:
             await up(listener)
-            pbx.handlers["CoreShowChannels"] = lambda session, action: channels(session, action, 3)
-            items = await listener.client.list_action(*LIST)
-            assert [item["Channel"] for item in items] == [f"PJSIP/100{n}-0000000{n}" for n in range(3)]
-            assert all(item["AccountCode"] == "" for item in items)
-            pbx.say(event("Hangup"))
-            await eventually(lambda: listener.named("Hangup"))
-            assert not listener.named("CoreShowChannel") and not listener.named("CoreShowChannelsComplete")
-
-    run(story(), loop)
-
-
-def test_events_between_the_items_of_a_list_stay_events() -> None:
-    async def story() -> None:
-        async with FakeAmi() as pbx, listening(pbx.address()) as listener:
-            await up(listener)
-
-            def mixed(session: Session, action: Received) -> None:
-                session.answer(action, "Success", "Channels will follow")
-                session.send(event("CoreShowChannel", ActionID=action.id, Channel="a"))
-                session.send(event("Hangup", Channel="b") + event("OriginateResponse", ActionID="attempt-7"))
-                session.send(event("coreshowchannelscomplete", ActionID=action.id))
-
-            pbx.handlers["CoreShowChannels"] = mixed
-            items = await listener.client.list_action(*LIST)
-            assert [item["Channel"] for item in items] == ["a"]
-            await eventually(lambda: listener.named("Hangup") and listener.named("OriginateResponse"))
-
-    run(story())
-
-
-def test_an_empty_list_is_a_list() -> None:
-    async def story() -> None:
-        async with FakeAmi() as pbx, listening(pbx.address()) as listener:
-            await up(listener)
-            pbx.handlers["CoreShowChannels"] = lambda session, action: channels(session, action, 0)
-            assert await listener.client.list_action(*LIST) == []
-
-    run(story())
-
-
-def test_a_refused_list_is_refused_at_once() -> None:
-    async def story() -> None:
-        async with FakeAmi() as pbx, listening(pbx.address()) as listener:
-            await up(listener)
-            pbx.handlers["CoreShowChannels"] = lambda session, action: session.answer(
-                action, "Error", "Permission denied"
-            )
-            with pytest.raises(Refused, match="Permission denied"):
-                await listener.client.list_action(*LIST)
-
-    run(story())
-
-
-def test_a_list_without_its_end_is_unclear_and_its_late_items_are_no_events() -> None:
-    async def story() -> None:
-        async with FakeAmi() as pbx, listening(pbx.address()) as listener:
-            await up(listener)
-            asked: list[Received] = []
-            pbx.handlers["CoreShowChannels"] = lambda _, action: asked.append(action)
-            with pytest.raises(Unclear):
-                await listener.client.list_action(*LIST, deadline=0.05)
-            channels(pbx.live[0], asked[0], 3)
-            pbx.say(event("Hangup"))
-            await eventually(lambda: listener.named("Hangup"))
-            assert not listener.named("CoreShowChannel") and not listener.named("CoreShowChannelsComplete")
-            assert listener.client.state().late == 5  # the yes, three items, the end
-
-    run(story())
-
-
-def test_a_list_cut_in_the_middle_fails_at_once() -> None:
-    async def story() -> None:
-        async with FakeAmi() as pbx, listening(pbx.address()) as listener:
-            await up(listener)
-
-            async def half(session: Session, action: Received) -> None:
-                session.answer(action, "Success", "Channels will follow")
-                session.send(event("CoreShowChannel", ActionID=action.id))
-                await session.writer.drain()
-                await asyncio.sleep(0.02)
-                session.cut()
-
-            pbx.handlers["CoreShowChannels"] = half
-            with pytest.raises(Unclear, match="ended before the answer"):
-                await listener.client.list_action(*LIST)
+            link = listener.client._link
+            assert link is not None
+            link.transport.abort()  # asyncio tells the protocol a turn later
+            with pytest.raises(LinkLost):
+                await listener.client.action("Originate", ORIGINATE)
+            await up(listener, 2)
+            assert pbx.names() == []
 
     run(story())
 

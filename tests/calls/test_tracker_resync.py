@@ -9,6 +9,7 @@ from crmconnector.calls.events import (
     LegEnded,
     LegRinging,
     Party,
+    QueueEntered,
 )
 from tests.support.ami_stream import AmiStream
 
@@ -109,6 +110,24 @@ def test_local_halves_are_paired_by_name(pbx):
     pbx.list_ends(4)
     assert [leg.far for leg in pbx.only(LegAnswered)] == [ADA]
     assert pbx.only(CallAnswered)[0].endpoint == "PJSIP/204"
+
+
+def test_a_queue_found_in_the_list_is_named_and_its_losers_know_the_winner(pbx):
+    pbx.send("FullyBooted")
+    ada = pbx.known("1.1", "PJSIP/trunk-00000001", state=6, number="+442079460123", exten="25101")
+    anna = pbx.known("1.2", "PJSIP/204-00000002", state=5, call=ada)
+    bert = pbx.known("1.3", "PJSIP/205-00000003", state=5, call=ada)
+    pbx.listed(ada, application="Queue", application_data="support,t,,,30")
+    pbx.listed(anna, application="AppQueue")
+    pbx.listed(bert, application="AppQueue")
+    pbx.list_ends(3)
+    assert [(leg.far, leg.queue) for leg in pbx.only(LegRinging)] == [(ADA, "support"), (ADA, "support")]
+    assert [event.queue for event in pbx.only(QueueEntered)] == ["support"]
+    pbx.up(bert)
+    pbx.dial_end(ada, anna, "CANCEL")
+    assert [(leg.endpoint, leg.outcome, leg.answered_by) for leg in pbx.only(LegEnded)] == [
+        ("PJSIP/204", "elsewhere", "PJSIP/205")
+    ]
 
 
 def test_what_happened_after_the_list_was_asked_stands(pbx):

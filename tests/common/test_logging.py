@@ -68,6 +68,7 @@ DOORS: dict[str, Callable[[Any], None]] = {
     "exception": log_exception,
     "stack": lambda log: log.info(f"passcode={CANARY}", stack_info=True),
     "authorization": lambda log: log.info(f"Authorization: Bearer {CANARY}\r\nX-Api-Key: {CANARY}"),
+    "bare token": lambda log: log.info(f"they sent Bearer {CANARY} to us"),
     "ami": lambda log: log.info(f"Action: Login\r\nUsername: crm\r\nSecret: {CANARY}\r\n\r\n"),
     "json": lambda log: log.info(json.dumps({"passcode": CANARY, "x": [{"api_key": CANARY}]})),
     "json in json": lambda log: log.info(json.dumps(json.dumps({"password": CANARY}))),
@@ -126,6 +127,23 @@ def test_a_foreign_handler_behind_the_filter_gets_no_canary_either(door: Callabl
     assert CANARY not in logging.Formatter("%(message)s").format(record) + repr(vars(record))
 
 
+@pytest.mark.parametrize("door", STRUCTLOG_DOORS.values(), ids=STRUCTLOG_DOORS.keys())
+def test_structlog_lets_nothing_out_even_to_a_handler_without_our_filter(door: Callable[[Any], None]) -> None:
+    configure_structlog()
+    seen: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: seen.append(str(record.msg))  # type: ignore[method-assign]
+    logger = logging.getLogger("without.filter")
+    logger.addHandler(handler)
+    logger.setLevel("INFO")
+    try:
+        door(structlog.get_logger("without.filter"))
+    finally:
+        logger.removeHandler(handler)
+    assert len(seen) == 1
+    assert CANARY not in seen[0]
+
+
 def test_what_happened_is_still_told(written: Callable[[], str]) -> None:
     logging.getLogger("a").warning("GET %s", URL)
     structlog.get_logger("b").info("call_started", call_id=17, line=2, ringing=True, exten="3501")
@@ -160,6 +178,14 @@ def test_context_bound_for_a_task_is_on_lines_of_both_libraries(written: Callabl
         logging.getLogger("a").info("one")
         structlog.get_logger("b").info("two")
     assert [line.count("c-17") for line in written().splitlines()] == [1, 1]
+
+
+def test_a_secret_bound_for_a_task_is_on_no_line(written: Callable[[], str]) -> None:
+    with structlog.contextvars.bound_contextvars(passcode=CANARY, url=URL):
+        logging.getLogger("a").info("one")
+        structlog.get_logger("b").info("two")
+    assert written().count("\n") == 2
+    assert CANARY not in written()
 
 
 FORGERY = "Eve\r\n2030-01-01 [info] all is well\x1b[2J\x9b31m\x00\x7f\u2028\u202e"

@@ -130,12 +130,13 @@ def unpack(say: Callable[[str], None]) -> AsteriskRoot:
     Two processes may ask at once: one makes it, the other waits. A folder that was not finished (the machine was
     switched off, the network broke) never has the final name, so it is never used.
     """
-    with _locked(cache_folder()):
-        if not is_unpacked():
-            missing = missing_for_unpacking()
-            if missing:
-                raise LabError(missing)
-            _make(root_folder(), say)
+    if not is_unpacked():
+        with _locked(cache_folder()):
+            if not is_unpacked():  # somebody else may have made it while we waited
+                missing = missing_for_unpacking()
+                if missing:
+                    raise LabError(missing)
+                _make(root_folder(), say)
     return AsteriskRoot(root_folder())
 
 

@@ -114,6 +114,10 @@ class LabPhone:
         found: list[dict[str, Any]] = self.control("timeline")
         return found
 
+    def register(self) -> None:
+        """Register with the PBX now, as a phone does by itself every few minutes."""
+        self.control("register")
+
     def clear(self) -> None:
         """End every call, also one that the PBX forgot, and just ring from now on."""
         self.control("clear")

@@ -30,6 +30,7 @@ class ControlFace:
             "on_ring": lambda asked: phone.set_on_ring(asked["do"]),
             "state": lambda _: self._state(),
             "journal": lambda _: list(cti.journal),
+            "register": lambda _: phone.register(),
             "clear": lambda _: self._clear(),
             "forget": lambda _: self._forget(),
             "timeline": lambda _: list(phone.timeline),

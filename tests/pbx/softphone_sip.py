@@ -146,6 +146,12 @@ class SipPhone:
                 return line
         raise Refused(f"no call is {' or '.join(states)}")
 
+    def register(self) -> None:
+        """Register anew now; `registered` is false until the PBX has agreed."""
+        if self.settings.registers:
+            self.registered = False
+            self.account.setRegistration(True)
+
     def set_on_ring(self, do: str) -> None:
         if do not in ("ring", "answer", "busy", "reject"):
             raise Refused(f"unknown: {do}")

@@ -105,6 +105,13 @@ def test_a_fault_can_be_meant_for_one_function(office, desk):
     assert desk.get("api-make_call", phonenumber="205").status_code == 500
 
 
+def test_one_fault_at_a_time_even_when_several_wait(office, desk):
+    office.fault("204", "html")
+    office.fault("204", "big_body")
+    assert len(desk.get("api-get_line_status").content) < 1000
+    assert len(desk.get("api-get_line_status").content) == 1_000_000
+
+
 def test_a_fault_without_a_count_lasts_until_it_is_cleared(office, desk):
     office.fault("204", "error_500", None)
     assert {desk.get("api-get_phone_status").status_code for _ in range(4)} == {500}

@@ -101,6 +101,30 @@ def test_a_taken_port_is_told_and_leaves_nothing_open():
         assert can_connect(office.control_port)
 
 
+def test_an_office_that_cannot_open_every_port_keeps_none_open():
+    async def visit(taken):
+        office = Office(load_story(FIRST_DAY), control_port=taken)
+        with pytest.raises(OSError, match="in use"):
+            await office.start()
+        return office.ami.port, office.door("204").port
+
+    with running_office() as other:
+        ports = asyncio.run(visit(other.control_port))
+    assert not any(can_connect(port) for port in ports)
+
+
+def test_nothing_happens_any_more_once_the_office_has_stopped():
+    async def visit():
+        office = Office(load_story(FIRST_DAY), speed=20)
+        await office.start()
+        await office.control.incoming("03023125201", target="204")
+        await office.stop()
+        await office.pace.sleep(1)  # ten times as long as a phone takes to ring
+        return (await office.control.snapshot())["phones"]["204"]["status"]
+
+    assert asyncio.run(visit()) != "ringing"
+
+
 def test_two_hundred_phones_fit_into_one_office(cti_of):
     story = load_story(FIRST_DAY)
     one = story.phones[0]

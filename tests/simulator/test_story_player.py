@@ -44,6 +44,20 @@ def test_the_scenes_come_one_after_the_other_and_again(playing, ami_of, wait_unt
     assert callers == [*expected, expected[0]]
 
 
+def test_a_scene_waits_until_the_call_before_it_is_over(playing, ami_of):
+    wire = ami_of(playing)
+    sync(wire)
+    first = wire.until("Newchannel")
+    wire.until("DialState")
+    playing.user("204", "answer")
+    playing.user("204", "hold")
+    second = wire.until("Newchannel")
+    while second["Linkedid"] == first["Linkedid"]:
+        second = wire.until("Newchannel")
+    ended = [event["Uniqueid"] for event in wire.events() if event["Event"] == "Hangup"]
+    assert first["Uniqueid"] in ended
+
+
 def test_an_answered_call_of_the_story_is_ended_by_the_caller(playing, ami_of, wait_until):
     wire = ami_of(playing)
     sync(wire)

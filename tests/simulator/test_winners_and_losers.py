@@ -93,6 +93,8 @@ def test_a_queue_whose_members_all_reject_tries_again(office, ami, ringing):
         office.user(extension, "reject")
     ringing("204", "205", "206")
     assert len(office.snapshot()["calls"]) == 1
+    rang = ami.until("AgentRingNoAnswer")["RingTime"]
+    assert int(rang) >= 19_000  # the second round was not cut short by the first one's timer
 
 
 def test_a_colleague_answers_as_scripted_when_nobody_does(office, ami):
@@ -108,6 +110,32 @@ def test_a_scripted_colleague_does_nothing_once_another_has_answered(office, ami
     desk.operate("acceptcall")
     ami.until("AgentComplete", Interface="PJSIP/204", Reason="caller")
     assert [event["Interface"] for event in ami.events() if event["Event"] == "AgentConnect"] == ["PJSIP/204"]
+
+
+def test_a_scripted_colleague_who_rejected_by_hand_does_not_answer_any_more(office, ami, ringing):
+    helper = {"extension": "207", "deed": "answer", "after_seconds": 10}
+    call = office.incoming("03023125201", did="+493023125110", colleagues=[helper], gives_up_after=20)
+    ringing("204", "207")
+    office.user("207", "reject")
+    ami.until("Hangup", Uniqueid=call)
+    ends = [(event["DestChannel"][:9], event["DialStatus"]) for event in ami.events() if event["Event"] == "DialEnd"]
+    assert ends == [("PJSIP/207", "BUSY"), ("PJSIP/204", "CANCEL")]
+
+
+def test_a_caller_who_is_answered_no_longer_gives_up(office, ami, desk, ringing):
+    office.incoming("03023125201", did="+493023125120", gives_up_after=10, talk_seconds=40)
+    ringing("204")
+    desk.operate("acceptcall")
+    assert int(ami.until("AgentComplete")["TalkTime"]) >= 39
+
+
+def test_a_phone_that_is_not_registered_gets_no_channel(office, ami, ringing):
+    office.profile("204", registered=False)
+    office.incoming("03023125201", did="+493023125110")
+    ringing("207")
+    assert [name[:9] for name in office.snapshot()["channels"][1:]] == ["PJSIP/207"]
+    office.incoming("03023125202", target="204")
+    assert ami.until("Hangup")["CallerIDNum"] == "03023125202"
 
 
 def test_two_callers_wait_in_one_queue_one_behind_the_other(office, ami):

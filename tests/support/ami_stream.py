@@ -143,8 +143,14 @@ class AmiStream:
     def queue(self, event: str, uid: str, queue: str) -> None:
         self.send(f"QueueCaller{event}", **self.channels[uid], Queue=queue)
 
-    def listed(self, uid: str, *, bridge: str = "", application: str = "") -> None:
-        self.send("CoreShowChannel", **self.channels[uid], BridgeId=bridge, Application=application)
+    def listed(self, uid: str, *, bridge: str = "", application: str = "", application_data: str = "") -> None:
+        self.send(
+            "CoreShowChannel",
+            **self.channels[uid],
+            BridgeId=bridge,
+            Application=application,
+            ApplicationData=application_data,
+        )
 
     def list_ends(self, items: int | None = None) -> None:
         more = {} if items is None else {"ListItems": str(items)}

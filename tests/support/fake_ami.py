@@ -37,6 +37,7 @@ def run(story: Coroutine[Any, Any, None], loop: str = "asyncio", seconds: float 
         asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
         async with asyncio.timeout(seconds):
             await story
+            await eventually(lambda: asyncio.all_tasks() == {asyncio.current_task()}, "the end of every task")
 
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         runner.run(whole())
@@ -272,3 +273,8 @@ async def listening(address: AmiAddress, *, reading: bool = True, **options: Any
 async def up(listener: Listener, epoch: int = 1) -> None:
     """Wait until the link of this epoch is up."""
     await eventually(lambda: len(listener.ups) >= epoch, f"link {epoch}")
+
+
+async def reason(listener: Listener, code: str) -> None:
+    """Wait until the client says why there is no link."""
+    await eventually(lambda: listener.client.state().reason_code == code, code)

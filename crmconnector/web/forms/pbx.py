@@ -6,12 +6,24 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from crmconnector.pbx.models import Line, Pbx, Queue, Trunk
+from crmconnector.pbx.models import Line, Pbx, Queue, Trunk, country_code
 from crmconnector.web.forms.phones import BLANK_KEEPS
 from phones.models import endpoint_name
 
 
+class CapitalsField(forms.CharField):
+    def to_python(self, value: object) -> str:
+        return str(super().to_python(value) or "").upper()
+
+
 class PbxForm(forms.ModelForm):
+    country = CapitalsField(
+        label=gettext_lazy("Country"),
+        max_length=2,
+        validators=[country_code],
+        help_text=gettext_lazy("Two letters, such as DE. How numbers without a country are read."),
+    )
+
     class Meta:
         model = Pbx
         fields = [
@@ -31,9 +43,6 @@ class PbxForm(forms.ModelForm):
         self.fields["secret"].required = not stored
         if stored:
             self.fields["secret"].help_text = BLANK_KEEPS
-
-    def clean_country(self) -> str:
-        return self.cleaned_data["country"].upper()
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

@@ -9,14 +9,32 @@ from django.utils.translation import gettext_lazy
 
 from crmconnector.common.network import AddressPolicy, AddressRefused
 from crmconnector.users.models import User
-from phones.models import Phone, SipAccount
+from phones.models import Phone, SipAccount, mac_address
 
 MOST_ACCOUNTS = 16
 BLANK_KEEPS = gettext_lazy("Leave blank to keep the one that is stored. It is never shown.")
-HOW_TO_FIND = gettext_lazy("The user-level web password of the phone, not the administrator's. It is never shown again.")
+HOW_TO_FIND = gettext_lazy(
+    "The user-level web password of the phone, not the administrator's. It is never shown again."
+)
+
+
+class MacField(forms.CharField):
+    """Any common spelling is taken: 000b82a14c07, 00-0B-82-…"""
+
+    def to_python(self, value: object) -> str:
+        digits = "".join(char for char in str(super().to_python(value) or "").upper() if char.isalnum())
+        return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
 
 
 class PhoneForm(forms.ModelForm):
+    mac = MacField(
+        label=gettext_lazy("MAC address"),
+        required=False,
+        max_length=40,
+        validators=[mac_address],
+        help_text=gettext_lazy("On the label under the phone, such as 00:0B:82:A1:4C:07."),
+    )
+
     class Meta:
         model = Phone
         fields = ["name", "model", "address", "port", "mac", "passcode", "scheme", "certificate"]
@@ -37,9 +55,7 @@ class PhoneForm(forms.ModelForm):
         self.fields["passcode"].help_text = BLANK_KEEPS if stored else HOW_TO_FIND
 
     def clean_mac(self) -> str:
-        """Any common spelling is taken; one phone has it."""
-        digits = "".join(char for char in self.cleaned_data["mac"].upper() if char.isalnum())
-        mac = ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
+        mac = self.cleaned_data["mac"]
         if mac and Phone.objects.filter(mac=mac).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError(_("Another phone has this MAC address. Each phone has its own."))
         return mac

@@ -1,0 +1,137 @@
+"""Who may open what: every address, four kinds of visitor, no cell left out."""
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, get_resolver, reverse
+
+from crmconnector.pbx.models import Line, Queue, Trunk
+from crmconnector.users.models import Role, Team, User
+from tests.support.office import RowOffice
+from tests.support.web_story import add_call, add_pop
+
+ADMINISTRATORS = {"agent": 403, "supervisor": 403, "administrator": 200}
+EVERYBODY = {"agent": 200, "supervisor": 200, "administrator": 200}
+POST_ADMINISTRATORS = {"agent": 403, "supervisor": 403, "administrator": 302}
+
+# name -> (method, expected status by role). Anonymous visitors are always sent to the sign-in page, unless OPEN.
+MATRIX: dict[str, tuple[str, dict[str, int]]] = {
+    "home": ("get", {"agent": 302, "supervisor": 302, "administrator": 302}),
+    "sign-out": ("post", {"agent": 302, "supervisor": 302, "administrator": 302}),
+    "desk": ("get", EVERYBODY),
+    "desk-status": ("get", EVERYBODY),
+    "desk-cards": ("get", EVERYBODY),
+    "calls": ("get", EVERYBODY),
+    "call": ("get", {"agent": 404, "supervisor": 200, "administrator": 200}),  # a call of the supervisor's team
+    "contacts": ("get", EVERYBODY),
+    "contact-new": ("get", EVERYBODY),
+    "contact": ("get", EVERYBODY),
+    "contact-edit": ("get", EVERYBODY),
+    "phones": ("get", ADMINISTRATORS),
+    "phone-new": ("get", ADMINISTRATORS),
+    "phone": ("get", ADMINISTRATORS),
+    "phone-edit": ("get", ADMINISTRATORS),
+    "phone-assign": ("post", {"agent": 403, "supervisor": 403, "administrator": 200}),  # empty form: its errors
+    "phone-release": ("post", POST_ADMINISTRATORS),
+    "pbxes": ("get", ADMINISTRATORS),
+    "pbx-new": ("get", ADMINISTRATORS),
+    "pbx": ("get", ADMINISTRATORS),
+    "pbx-edit": ("get", ADMINISTRATORS),
+    "trunk-add": ("post", {"agent": 403, "supervisor": 403, "administrator": 200}),
+    "trunk-decide": ("post", POST_ADMINISTRATORS),
+    "line-add": ("post", {"agent": 403, "supervisor": 403, "administrator": 200}),
+    "line-remove": ("post", POST_ADMINISTRATORS),
+    "queue-add": ("post", {"agent": 403, "supervisor": 403, "administrator": 200}),
+    "queue-remove": ("post", POST_ADMINISTRATORS),
+    "health": ("get", ADMINISTRATORS),
+    "pop-answer": ("post", {"agent": 404, "supervisor": 404, "administrator": 404}),  # somebody else's card
+}
+OPEN = {"sign-in", "theme", "healthz", "readyz"}
+STREAMS = {"pop-stream"}  # endless; its own tests read it
+ROLES = ("agent", "supervisor", "administrator")
+
+
+@pytest.fixture
+def addresses(office: RowOffice) -> dict[str, str]:
+    call = add_call(office, place=2)
+    pop = add_pop(call, call.legs.get())
+    contact = office.add_contact("Somebody", "030 23125447")
+    places = {
+        "pbx_id": office.pbx.pk, "call_id": call.pk, "contact_id": contact.pk, "phone_id": office.phones[0].pk,
+        "pop_id": pop.pk, "trunk_id": Trunk.objects.get().pk, "line_id": Line.objects.get().pk,
+        "queue_id": Queue.objects.get().pk,
+    }  # fmt: skip
+    return {
+        each.name: reverse(each.name, kwargs={key: places[key] for key in each.pattern.converters})
+        for each in patterns()
+    }
+
+
+@pytest.fixture
+def visitors(office: RowOffice) -> dict[str, User]:
+    """user201 agent, user202 supervisor of the team of user203, and an administrator."""
+    agent, supervisor, other = office.users
+    team = Team.objects.create(name="Team")
+    supervisor.role = Role.SUPERVISOR
+    supervisor.save()
+    team.members.add(supervisor, other)
+    boss = User.objects.create_user("boss", password="correct horse battery", role=Role.ADMINISTRATOR)
+    return {"agent": agent, "supervisor": supervisor, "administrator": boss}
+
+
+def patterns() -> list[URLPattern]:
+    return [each for each in get_resolver().url_patterns if isinstance(each, URLPattern)]
+
+
+def test_every_address_stands_in_the_matrix() -> None:
+    assert {each.name for each in patterns()} == set(MATRIX) | OPEN | STREAMS
+
+
+@pytest.mark.parametrize("name", sorted(set(MATRIX) | STREAMS))
+def test_nobody_gets_in_without_signing_in(name: str, addresses: dict[str, str]) -> None:
+    for method in ("get", "post"):
+        answer = getattr(Client(), method)(addresses[name])
+        assert answer.status_code in (302, 405) and "Somebody" not in answer.content.decode()
+        if answer.status_code == 302:
+            assert answer["Location"].startswith("/sign-in?next=")
+
+
+@pytest.mark.parametrize("name", sorted(MATRIX))
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_gets_just_what_is_its_own(
+    name: str, role: str, addresses: dict[str, str], visitors: dict[str, User]
+) -> None:
+    client = Client()
+    client.force_login(visitors[role])
+    method, expected = MATRIX[name]
+    assert getattr(client, method)(addresses[name]).status_code == expected[role]
+
+
+@pytest.mark.parametrize("name", [name for name, (method, _) in MATRIX.items() if method == "post"] + ["theme"])
+def test_a_get_never_changes_anything(name: str, addresses: dict[str, str], visitors: dict[str, User]) -> None:
+    client = Client()
+    client.force_login(visitors["administrator"])
+    assert client.get(addresses[name]).status_code == 405
+
+
+@pytest.mark.parametrize("name", sorted(name for name, (method, _) in MATRIX.items() if method == "post"))
+def test_a_post_without_the_token_is_refused(name: str, addresses: dict[str, str], visitors: dict[str, User]) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(visitors["administrator"])
+    answer = client.post(addresses[name])
+    assert answer.status_code == 403 and "no longer valid" in answer.content.decode()
+
+
+def test_navigation_shows_no_entry_that_would_be_refused(addresses: dict[str, str], visitors: dict[str, User]) -> None:
+    client = Client()
+    client.force_login(visitors["agent"])
+    page = client.get(addresses["desk"]).content.decode()
+    assert 'href="/calls"' in page and 'href="/phones"' not in page and 'href="/health"' not in page
+
+
+def test_an_agent_does_not_find_a_colleagues_call_by_search(office: RowOffice) -> None:
+    add_call(office, place=1, number="+442079460148")
+    client = Client()
+    client.force_login(office.users[0])
+    assert "Nothing matches" in client.get("/calls?q=79460148").content.decode()
+    client.force_login(office.users[1])
+    assert "Nothing matches" not in client.get("/calls?q=79460148").content.decode()
