@@ -10,22 +10,24 @@ import os
 import tempfile
 from pathlib import Path
 
-from crmconnector.embedded.servers import temporary_servers
+from crmconnector.embedded.servers import TemporaryServers, temporary_servers
 
 _stack = contextlib.ExitStack()
+servers: TemporaryServers | None = None  # None in the workers of pytest-xdist: they share their parent's
 
 
-def _start_servers() -> None:
+def _start_servers() -> TemporaryServers:
     folder = Path(_stack.enter_context(tempfile.TemporaryDirectory(prefix="crm-test-")))
     folder.chmod(0o755)
-    servers = _stack.enter_context(temporary_servers(folder))
-    os.environ["CRM_TEST_DATABASE_URL"] = servers.database_url
-    os.environ["CRM_TEST_REDIS_URL"] = servers.redis_url
+    started = _stack.enter_context(temporary_servers(folder))
+    os.environ["CRM_TEST_DATABASE_URL"] = started.database_url
+    os.environ["CRM_TEST_REDIS_URL"] = started.redis_url
     atexit.register(_stack.close)
+    return started
 
 
 if "CRM_TEST_DATABASE_URL" not in os.environ:
-    _start_servers()
+    servers = _start_servers()
 
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
 os.environ.update(

@@ -3,9 +3,9 @@
 `call` is the key of a call for good: the Linkedid under which it began. `at` is epoch seconds. `leg` is the Uniqueid of
 one party's channel; `endpoint` is that channel's name without its last part (`PJSIP/204`). Local channels never appear.
 
-Order within one call: CallStarted first, CallEnded (or CallMerged) last. Of a leg:
-LegRinging, LegAnswered if it was, LegEnded. A leg that never rang (a busy phone, do not disturb) has a LegEnded only, with
-`rang=False`. A leg found already talking after a reconnect has LegAnswered without LegRinging. After CallMerged the legs of `call` go on under `into`.
+Order within one call: CallStarted first, CallEnded (or CallMerged) last. Of a leg: LegRinging, LegAnswered if it was,
+LegEnded. A leg that never rang (a busy phone, do not disturb) has a LegEnded only, with `rang=False`. A leg found
+already talking after a reconnect has LegAnswered without LegRinging. After CallMerged the legs go on under `into`.
 """
 
 from __future__ import annotations

@@ -68,6 +68,7 @@ class Listener:
 
     async def _lead_or_stand_by(self, pbx: Pbx) -> None:
         lock = LeaderLock(LEADER_CLASS, pbx.pk)
+        told = False
         try:
             while True:
                 try:
@@ -75,6 +76,9 @@ class Listener:
                         log.info("listener.leads", pbx=pbx.name)
                         await Lead(pbx, lock).run()
                         log.warning("listener.no_longer_leads", pbx=pbx.name)
+                    elif not told:
+                        told = True
+                        log.info("listener.stands_by", pbx=pbx.name)
                 except (psycopg.Error, DatabaseProblem) as error:
                     log.warning("listener.database_away", pbx=pbx.name, reason=type(error).__name__)
                 await asyncio.sleep(STANDBY_TRY_SECONDS)

@@ -7,7 +7,7 @@ import hmac
 import time
 from dataclasses import dataclass, field
 
-from crmconnector.simulator.ami_actions import ACTIONS
+from crmconnector.simulator.ami_actions import ACTIONS, echo_of
 from crmconnector.simulator.ami_wire import ActionReader, Headers, encode
 from crmconnector.simulator.switchboard import Switchboard
 
@@ -122,9 +122,11 @@ class AmiServer:
             self._reply(session, action, "Error", "Missing action in request")
         elif name == "events":
             session.wants_events = action.get("eventmask", "").lower() not in ("off", "no", "false")
-            session.send([("Response", "Success"), *_echo(action), ("Events", "On" if session.wants_events else "Off")])
+            session.send(
+                [("Response", "Success"), *echo_of(action), ("Events", "On" if session.wants_events else "Off")]
+            )
         elif name in ACTIONS:
-            for message in ACTIONS[name](self.board, _echo(action)):
+            for message in ACTIONS[name](self.board, action):
                 session.send(message)
             if name == "coreshowchannels":
                 session.has_synced = True
@@ -156,8 +158,4 @@ class AmiServer:
         return True
 
     def _reply(self, session: Session, action: dict[str, str], response: str, message: str) -> None:
-        session.send([("Response", response), *_echo(action), ("Message", message)])
-
-
-def _echo(action: dict[str, str]) -> Headers:
-    return [("ActionID", action["actionid"])] if "actionid" in action else []
+        session.send([("Response", response), *echo_of(action), ("Message", message)])

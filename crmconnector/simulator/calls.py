@@ -84,6 +84,8 @@ class Call:
             line.leg = self._caller
         if self.plan.gives_up_after is not None:
             self._after("gives up", self.plan.gives_up_after, self.hang_up, self.caller)
+        targets = (f"PJSIP/{target.account}" for target in self.plan.targets)
+        channel.application, channel.application_text = "Dial", "&".join(targets)
         self._arrive()
         self._ring_everybody()
 

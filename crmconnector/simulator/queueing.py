@@ -42,6 +42,7 @@ class QueueCall(Call):
         self.room.append(self)
         self.joined_as = len(self.room)
         caller.context, caller.exten = "queues", self._queue.extension
+        caller.application, caller.application_text = "Queue", self._queue.extension
         self.pbx.new_state(caller, state.UP)
         caller.priority = 2
         place = [("Position", str(self.joined_as)), ("Count", str(len(self.room)))]

@@ -10,7 +10,6 @@ from crmconnector.asterisk.ami import BadHeader, Refused, Unclear
 from tests.support.fake_ami import LOOPS, FakeAmi, Received, Session, event, eventually, listening, run, up
 
 both_loops = pytest.mark.parametrize("loop", LOOPS)
-ORIGINATE = {"Channel": "PJSIP/1001", "Context": "from-internal", "Exten": "1002", "Priority": "1"}
 LIST = ("CoreShowChannels", {}, "CoreShowChannelsComplete")
 
 

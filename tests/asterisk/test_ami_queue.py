@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from tests.support.fake_ami import (
-    LOOPS,
     FakeAmi,
     event,
     eventually,
@@ -15,9 +12,6 @@ from tests.support.fake_ami import (
     run,
     up,
 )
-
-both_loops = pytest.mark.parametrize("loop", LOOPS)
-WATCHFUL = {"ping_every": 0.1, "silent_after": 0.4}
 
 
 def test_a_queue_that_runs_full_gives_the_link_up_and_waits_for_the_consumer() -> None:

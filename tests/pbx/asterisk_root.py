@@ -203,7 +203,7 @@ def _make(final: Path, say: Callable[[str], None]) -> None:
     try:
         _run_mmdebstrap(unfinished)
         _link_sounds(unfinished)
-        unfinished.chmod(0o755)  # other users may run what root unpacked
+        _let_all_read(unfinished)
         unfinished.rename(final)
     finally:
         if unfinished.exists():
@@ -239,6 +239,14 @@ def _link_sounds(root: Path) -> None:
         (sounds / "en").symlink_to(spoken.name)
         return
     raise LabError("The unpacked Asterisk has no English prompts.")
+
+
+def _let_all_read(root: Path) -> None:
+    """Other users may run what root unpacked. The packaged settings are examples, with no secret in them."""
+    root.chmod(0o755)
+    for path in [root / "etc/asterisk", *(root / "etc/asterisk").rglob("*")]:
+        if path.exists() and not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
 
 
 def _tail(text: str) -> str:

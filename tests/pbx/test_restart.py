@@ -23,6 +23,13 @@ def test_after_a_power_cut_the_pbx_starts_again_and_calls_come_in(lab: Lab) -> N
     assert_a_call_comes_in(lab)
 
 
+def test_phones_that_the_pbx_forgot_in_a_power_cut_can_be_called_again(lab: Lab) -> None:
+    lab.kill_asterisk()
+    (lab.server.settings.run_folder / "astdb.sqlite3").unlink()  # where it remembers who registered
+    lab.restart_asterisk()
+    assert_a_call_comes_in(lab)
+
+
 def test_calls_that_a_power_cut_left_on_the_phones_can_be_cleared(lab: Lab) -> None:
     lab.trunk.call(lab.did_direct, from_number="+442079460123")
     lab.phones["1001"].wait_state("ringing")

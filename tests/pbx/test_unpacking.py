@@ -60,6 +60,14 @@ def test_a_finished_unpacking_gets_its_name_and_is_used_again(cache: Path, tool:
 
 
 @needs_root
+def test_other_users_may_read_what_root_unpacked(cache: Path, tool: Path) -> None:
+    stand_in(tool, f'{UNPACKS}; mkdir -p "$root/etc/asterisk"; umask 077; touch "$root/etc/asterisk/amd.conf"')
+    unpacked = unpack(say_nothing)
+    assert (unpacked.samples / "amd.conf").stat().st_mode & 0o777 == 0o644
+    assert unpacked.path.stat().st_mode & 0o777 == 0o755
+
+
+@needs_root
 def test_a_half_made_unpacking_is_never_used_and_the_next_try_starts_anew(cache: Path, tool: Path) -> None:
     stand_in(tool, FAILS_HALF_WAY)
     with pytest.raises(LabError, match="the network broke"):

@@ -66,6 +66,7 @@ def test_core_show_channels_is_a_list_with_start_items_and_complete(office, ami)
     ami.until("DialState")
     ami.send(Action="CoreShowChannels", ActionID="42")
     start, items, end = list_items(ami, "CoreShowChannelsComplete")
+    assert [item["Application"] for item in items] == ["Dial", "AppDial"]
     assert (start["Response"], start["EventList"]) == ("Success", "start")
     assert [item["ChannelStateDesc"] for item in items] == ["Ring", "Ringing"]
     assert {item["Linkedid"] for item in items} == {call}
@@ -99,6 +100,13 @@ def test_queue_status_lists_queue_members_and_callers(office, ami):
     _, items, end = list_items(ami, "QueueStatusComplete")
     assert [item["Event"] for item in items] == ["QueueParams", *["QueueMember"] * 3, "QueueEntry"]
     assert end["ListItems"] == "5"
+    assert [item["Status"] for item in items if item["Event"] == "QueueMember"] == ["6", "6", "6"]
+    assert {item["ActionID"] for item in items} == {"q"}
+
+
+def test_queue_status_of_another_queue_is_empty(ami):
+    ami.send(Action="QueueStatus", Queue="699")
+    assert list_items(ami, "QueueStatusComplete")[1] == []
 
 
 def test_endpoints_and_contacts_follow_the_registration(office, ami):
@@ -106,9 +114,11 @@ def test_endpoints_and_contacts_follow_the_registration(office, ami):
     ami.send(Action="PJSIPShowEndpoints")
     _, endpoints, _ = list_items(ami, "EndpointListComplete")
     assert {item["ObjectName"]: item["DeviceState"] for item in endpoints}["206"] == "Unavailable"
+    assert [item["ObjectName"] for item in endpoints] == ["204", "205", "206", "207", "carrier-berlin"]
     ami.send(Action="PJSIPShowContacts")
     _, contacts, _ = list_items(ami, "ContactListComplete")
     assert [item["Endpoint"] for item in contacts] == ["204", "205", "207"]
+    assert contacts[0]["UserAgent"].startswith("Grandstream GRP2614 ")
 
 
 def test_every_client_that_is_logged_in_hears_the_events(office, ami_of):
@@ -179,7 +189,7 @@ def test_timestamps_are_off_unless_wished(office, ami, ami_of):
         assert float(wire.until("Newchannel")["Timestamp"]) > 0
 
 
-def test_a_client_that_never_reads_is_thrown_out(office, ami, wait_until):
+def test_a_client_that_never_reads_is_thrown_out(office, ami, wait_until, caplog):
     for _ in range(40):
         office.incoming("03023125201", did="+493023125120")
     try:
@@ -188,6 +198,7 @@ def test_a_client_that_never_reads_is_thrown_out(office, ami, wait_until):
     except ConnectionError:
         pass  # thrown out while it still asked
     wait_until(lambda: office.snapshot()["ami"]["clients"] == 0)
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_a_client_that_sends_without_end_is_thrown_out(office, ami, wait_until):

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -145,17 +146,24 @@ def test_a_speed_of_zero_is_refused():
         Office(load_story(FIRST_DAY), speed=0)
 
 
+@contextmanager
 def command(*arguments, secret="hush", ports="0"):
+    """The command as a process; whatever happens in the test, it does not outlive it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SIMULATOR_")}
     environment |= {"PYTHONPATH": str(REPOSITORY), "SIMULATOR_AMI_SECRET": secret}
     environment |= {"SIMULATOR_AMI_PORT": ports, "SIMULATOR_PHONE_PORT": ports, "SIMULATOR_CONTROL_PORT": ports}
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", RUN, *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()  # does nothing to one that has ended
 
 
 def test_the_command_says_when_it_is_ready_and_stops_cleanly_on_sigterm():

@@ -42,12 +42,24 @@ def then(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def when_granted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A message that finds nothing to claim is no step of a path."""
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        grant = function(*args, **kwargs)
+        if grant is not None:
+            crash()
+        return grant
+
+    return wrapped
+
+
 def arm(step: str) -> None:
     """Put the kill at the step; the code between stays the product's own."""
     deeds = call_control.DEEDS
     places: dict[str, Callable[[], None]] = {
         "before_grant": lambda: setattr(call_control, "grant_command", first(call_control.grant_command)),
-        "after_grant": lambda: setattr(call_control, "grant_command", then(call_control.grant_command)),
+        "after_grant": lambda: setattr(call_control, "grant_command", when_granted(call_control.grant_command)),
         "before_deed": lambda: deeds.update({kind: first(deed) for kind, deed in deeds.items()}),
         "after_deed": lambda: deeds.update({kind: then(deed) for kind, deed in deeds.items()}),
         "after_record": lambda: setattr(call_control, "record_outcome", then(call_control.record_outcome)),
@@ -73,6 +85,7 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             die_with_parent()
+            os.dup2(2, 1)  # Celery greets on standard output, which is ours
             if word == "crash":
                 arm(step)
             work()

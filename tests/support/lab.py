@@ -219,7 +219,7 @@ class Lab:
             for phone in self.phones.values():
                 # A contact that the PBX remembers across a restart counts as unavailable, and no queue rings it, until
                 # it has answered OPTIONS; that is asked only once a minute.
-                pass
+                wire.action("PJSIPQualify", Endpoint=phone.extension)
                 wait_until(partial(_can_be_called, wire, phone), f"the PBX to reach phone {phone.extension}")
 
 

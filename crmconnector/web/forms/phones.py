@@ -86,6 +86,7 @@ class AccountForm(forms.ModelForm):
     class Meta:
         model = SipAccount
         fields = ["pbx", "extension", "endpoint"]
+        labels = {"pbx": "PBX"}
         widgets = {"endpoint": forms.TextInput(attrs={"placeholder": "PJSIP/204", "autocomplete": "off"})}
 
 

@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from crmconnector.calls.models import CallCommand
 from crmconnector.common.clock import from_epoch, utc_now
+from crmconnector.common.numbers import shown_number
 from crmconnector.web.words import Said, running_time, said_of, spoken_time
 
 register = template.Library()
@@ -39,6 +41,18 @@ def ago(since: datetime | float | None) -> str:
         return ""
     start = since if isinstance(since, datetime) else from_epoch(since)
     return running_time((utc_now() - start).total_seconds())
+
+
+@register.filter
+def to_the_millisecond(at: datetime) -> str:
+    """10:42:08.610: what was asked and what was proven may be milliseconds apart."""
+    return timezone.localtime(at).isoformat(timespec="milliseconds")[11:23]
+
+
+@register.filter
+def international(number: str) -> str:
+    """A public number with blanks; anything else as it is."""
+    return shown_number(number, country="") if number.startswith("+") else number
 
 
 @register.filter

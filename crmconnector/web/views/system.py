@@ -54,5 +54,5 @@ def _words() -> dict[str, tuple[str, str, str]]:
         "broker": (_("Broker"), _("Answers."), _("Look at the Valkey server. Cards still come, a second late.")),
         "pbx_link": (_("PBX links"), _("Every PBX is heard."), _("See the links below; is the listener running?")),
         "workers": (_("Workers"), _("They take orders for the phones."), _("Start a worker; buttons wait for it.")),
-        "sweeper": (_("Sweeper"), _("It ran within the last seconds."), _("Is the listener running?")),
+        "sweeper": (_("Sweeper"), _("It ran within the last seconds."), _("The listener runs it.")),
     }
