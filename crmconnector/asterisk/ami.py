@@ -227,7 +227,9 @@ class AmiClient:
         if not answer.done():
             link.end(Ending("login_unanswered"))
         elif not link.ended.done() and not link.logged_in:
-            link.end(Ending("login_refused", self._safe(answer.result().message)))
+            said = self._safe(answer.result().message)
+            # A PBX on its way down refuses every login for a moment: that is no wrong secret, it is back in seconds.
+            link.end(Ending("pbx_shutdown" if "shutting down" in said.lower() else "login_refused", said))
         return not link.ended.done()
 
     async def _watch(self, link: LinkProtocol) -> None:
@@ -260,7 +262,7 @@ class AmiClient:
         """The PBX's own words, fit for a page and a log: short, no control characters, never our secret."""
         if self._address.secret:
             text = text.replace(self._address.secret, "***")
-        return "".join(c if c.isprintable() else " " for c in text[:100])
+        return "".join(c if c.isprintable() else " " for c in text[:100]).strip()
 
 
 async def _first_of(*futures: asyncio.Future[Any], seconds: float) -> None:

@@ -7,7 +7,7 @@
     ├── Refused        the PBX answered no: nothing happened; `reply.message` is its own sentence
     └── Unclear        it left and no answer came: it MAY have happened; never repeat it, look for the event as proof
 
-No text here carries a header's value: they hold numbers, names and secrets.
+No text of ours carries a header's value, for they hold numbers, names and secrets; the PBX's own words may.
 """
 
 from __future__ import annotations
