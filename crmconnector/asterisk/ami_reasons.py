@@ -48,7 +48,7 @@ class Ending:
     @property
     def sentence(self) -> str:
         text = SENTENCES[self.code]
-        return f"{text} The PBX said: {self.said}" if self.said else text
+        return f"{text} The PBX said: {self.said.rstrip('.')}." if self.said else text
 
     @property
     def slow(self) -> bool:

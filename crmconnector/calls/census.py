@@ -83,6 +83,7 @@ def rooted(channel: Channel, event: DialBegin) -> None:
     if channel.dialer is not None or channel.rooted:
         return
     if channel.call.started:  # an application dials for a caller who is known already
+        channel.seen_new = False  # and no better DialBegin will come: do not wait for one
         return
     _rooted(channel)
     if channel.real:

@@ -243,6 +243,6 @@ def party_of(channel: Channel) -> Party:
     return Party(channel.endpoint, channel.number, channel.caller_name, channel.restricted)
 
 
-def party_on_display(channel: Channel) -> Party:
-    """What the phone's own connected line says; the last resort when the far end is not known."""
-    return Party(None, channel.connected_number, channel.connected_name)
+def party_on_display(channel: Channel, endpoint: str | None) -> Party:
+    """What the phone's own connected line says; the last resort when the far end's number is not known."""
+    return Party(endpoint, channel.connected_number, channel.connected_name)

@@ -110,8 +110,8 @@ def announce(leg: Leg, at: float, out: list[CallEvent]) -> None:
     leg.announced = True
     leg.queue = queue_of(channel)
     _see(leg, _far_while_ringing(leg))
-    if leg.far.number is None and leg.far_channel is None:
-        leg.far = party_on_display(channel)
+    if leg.far.number is None:
+        leg.far = party_on_display(channel, leg.far.endpoint)
     if not leg.first:
         call.caller_settled = True
     out.append(
@@ -211,9 +211,10 @@ def _answer(call: Call, parties: list[Channel], at: float, out: list[CallEvent])
 
 
 def silence(channel: Channel, at: float) -> None:
-    """This channel left a bridge: if it was talking, the conversation may be over."""
-    if channel.partner is not None and channel.call.answered_at is not None:
-        channel.call.talk_ended_at = at
+    """This channel left a bridge: if its call was talking, that may be over; `hear` says so if it is not."""
+    call = channel.call
+    if channel.partner is not None and call.answered_at is not None and call.talk_ended_at is None:
+        call.talk_ended_at = at
 
 
 def cancelled(leg: Leg, at: float, out: list[CallEvent]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Collection
 from crmconnector.asterisk import ami_events as ami
 from crmconnector.calls import legs, story
 from crmconnector.calls.events import CallEvent, QueueLeft
-from crmconnector.calls.graph import Bridge, Channel, hearing, leave, local_pair_name
+from crmconnector.calls.graph import Bridge, Channel, enter, hearing, leave, local_pair_name
 from crmconnector.calls.story import Call
 
 # How many ended channels and calls are remembered, so that late or repeated events do not raise them from the dead.
@@ -115,16 +115,24 @@ class Picture:
             bridge = self.bridges[uid] = Bridge(uid)
         return bridge
 
+    def move(self, channel: Channel, bridge: Bridge | None) -> None:
+        """Put a channel where it is now; a bridge that this empties is forgotten."""
+        old = channel.bridge
+        if bridge is None:
+            leave(channel)
+        else:
+            enter(channel, bridge)
+        if old is not None and not old.members:
+            self.bridges.pop(old.uid, None)
+
     def leave_bridge(self, channel: Channel, at: float, out: list[CallEvent]) -> None:
         bridge = channel.bridge
         if bridge is None:
             return
-        leave(channel)
+        self.move(channel, None)
         if channel.real:
             legs.silence(channel, at)
-        if not bridge.members:
-            self.bridges.pop(bridge.uid, None)
-        elif len(bridge.members) > 1:
+        if len(bridge.members) > 1:
             legs.hear(hearing(bridge), at, out)
 
     def remove(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Count, Exists, Min, OuterRef, Prefetch, Q, QuerySet
 
@@ -84,5 +85,5 @@ def waiting_by_queue(*, now: datetime) -> dict[tuple[int, str], tuple[int, datet
     return {(pbx_id, name): (count, oldest) for pbx_id, name, count, oldest in rows}
 
 
-def _legs_of(people: object) -> QuerySet[Leg]:
+def _legs_of(people: Any) -> QuerySet[Leg]:
     return Leg.objects.filter(call=OuterRef("pk"), user__in=people)

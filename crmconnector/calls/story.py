@@ -168,10 +168,7 @@ def learn_caller(call: Call) -> None:
     """
     if call.caller_channel is None or (call.caller_settled and call.caller.number is not None):
         return
-    party = party_of(call.caller_channel)
-    if party.number is None and call.caller.number is not None:
-        return
-    call.caller = party
+    call.caller = party_of(call.caller_channel)
 
 
 def tell_changes(call: Call, at: float, out: list[CallEvent]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from crmconnector.asterisk import ami_events as ami
 from crmconnector.calls import census, legs, story, transfers
 from crmconnector.calls.events import CallEvent, LegHeld, LegResumed
-from crmconnector.calls.graph import Bridge, Channel, enter, hearing, leave
+from crmconnector.calls.graph import Bridge, Channel, hearing, leave
 from crmconnector.calls.picture import Picture
 from crmconnector.calls.snapshot import OpenCall, snapshot
 
@@ -91,11 +91,11 @@ class CallTracker:
             changed.append((channel, line))
             census.take_role(channel, line)
             if line.bridge is None:
-                leave(channel)
+                self._picture.move(channel, None)
                 continue
             bridge = bridges[line.bridge] = self._picture.bridge(line.bridge)
             bridge.holding = bridge.holding or census.holds(line)
-            enter(channel, bridge)
+            self._picture.move(channel, bridge)
         for channel, line in changed:
             census.settle(channel, line, at, out)
         for bridge in bridges.values():
@@ -227,13 +227,10 @@ class CallTracker:
         bridge = self._picture.bridge(event.bridge)
         bridge.holding = event.technology == "holding_bridge" or event.kind == "parking"
         bridge.basic = event.kind == "basic"
-        old = channel.bridge
         swapped = self._picture.channels.get(event.swap) if event.swap is not None else None
         if swapped is not None and swapped.bridge is bridge and swapped is not channel:
             leave(swapped)
-        enter(channel, bridge)
-        if old is not None and old is not bridge and not old.members:
-            self._picture.bridges.pop(old.uid, None)
+        self._picture.move(channel, bridge)
         if channel.real and channel.leg is None:
             census.guess_role(channel, event.at, out)
         if len(bridge.members) > 1:

@@ -117,7 +117,8 @@ class Lead:
             listed = await self._client.list_action("CoreShowChannels", {}, "CoreShowChannelsComplete")
         except ami.AmiError as error:
             log.warning("listener.resync_failed", pbx=self.pbx.name, reason=str(error))
-            return  # the link that could not answer will go down and come up again
+            self._client.give_up_link()  # without a list we would guess; a new link asks again
+            return
         await self._learn_endpoints()
         channels = [event for row in listed if isinstance(event := parse(row, item.at), CoreShowChannel)]
         found = self._tracker.resync(channels, item.at)
@@ -158,7 +159,7 @@ class Lead:
                 heard_at=from_epoch(state.last_heard_at) if state.last_heard_at else None,
                 reason_code=state.reason_code,
                 reason=state.reason,
-                version="",
+                version=state.version,
             )
         )
 

@@ -15,7 +15,6 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connections
-from redis.exceptions import RedisError
 
 from crmconnector.common.redis import async_redis_client
 from crmconnector.screenpop.publisher import WAKE_CHANNEL
@@ -43,7 +42,7 @@ class Hub:
     def join(self, user_id: int) -> asyncio.Event | None:
         """A wake-up for one stream; None when the user has too many open already."""
         self._start()
-        if len(self._waiting[user_id]) >= STREAMS_PER_USER:
+        if self.waiting(user_id) >= STREAMS_PER_USER:
             return None
         event = asyncio.Event()
         self._waiting[user_id].add(event)
@@ -53,6 +52,10 @@ class Hub:
         self._waiting[user_id].discard(event)
         if not self._waiting[user_id]:
             del self._waiting[user_id]
+
+    def waiting(self, user_id: int) -> int:
+        """How many streams this user has open in this process."""
+        return len(self._waiting.get(user_id, ()))
 
     def wake(self, user_ids: set[int]) -> None:
         for user_id in user_ids:
@@ -72,9 +75,9 @@ class Hub:
                     async for message in channel.listen():
                         if message["type"] == "message":
                             self.wake({int(part) for part in message["data"].split(b",")})
-            except (RedisError, OSError, ValueError) as error:
+            except Exception as error:  # whatever it is: the look below goes on, and so must this
                 log.warning("screenpop.wakes_lost", reason=type(error).__name__)
-                await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self) -> None:
         """The net under the wakes: rows are the truth, however they were announced."""
@@ -85,6 +88,7 @@ class Hub:
             try:
                 if self._seen is None:
                     self._seen = await in_thread(newest_version)
+                    self.wake(set(self._waiting))  # a card written before this look would not be newer than it
                 self._seen, changed = await in_thread(users_changed_after, self._seen)
                 self.wake(changed)
             except DatabaseError as error:

@@ -83,16 +83,16 @@ def tell(call: Call) -> Story:
     steps = [_began(call), *(step for leg in legs for step in _leg_steps(leg))]
     if call.ended_at:
         steps.append(Step(call.ended_at, "proven", "proven", _("The call ended"), _talked(call)))
-    rang = [leg for leg in legs if leg.rang_at]
-    until = [leg.answered_at or leg.ended_at for leg in rang if leg.answered_at or leg.ended_at]
-    seconds = (min(until) - min(leg.rang_at for leg in rang)).total_seconds() if until else None
+    rang = [(leg.rang_at, leg.answered_at or leg.ended_at) for leg in legs if leg.rang_at]
+    until = [end for _began_at, end in rang if end]
+    seconds = (min(until) - min(began for began, _end in rang)).total_seconds() if until else None
     commands = sorted((command for leg in legs for command in leg.commands.all()), key=lambda one: one.requested_at)
     return Story(
         steps=sorted(steps, key=lambda step: step.at),
         commands=[_command(command) for command in commands],
         pops=list(call.pops.all()),
         rang=max(0.0, seconds) if seconds is not None else None,
-        phones=len({leg.endpoint for leg in rang}),
+        phones=len({leg.endpoint for leg in legs if leg.rang_at}),
     )
 
 

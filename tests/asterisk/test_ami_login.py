@@ -83,11 +83,11 @@ def test_a_refused_login_is_not_tried_again_for_ten_seconds() -> None:
 def test_a_pbx_that_is_shutting_down_refuses_logins_and_is_tried_again_soon() -> None:
     async def story() -> None:
         back_off = BackOff(first=0.05, longest=0.05, slow_first=3600, slow_longest=3600)
-        async with FakeAmi(login="refuse", refusal="Asterisk is shutting down") as pbx:
-            async with listening(pbx.address(), back_off=back_off) as listener:
-                await reason(listener, "pbx_shutdown")
-                pbx.login = "accept"
-                await up(listener)
+        refusal = "Asterisk is shutting down"
+        async with FakeAmi(login="refuse", refusal=refusal) as pbx, listening(pbx.address(), back_off=back_off) as told:
+            await reason(told, "pbx_shutdown")
+            pbx.login = "accept"
+            await up(told)
 
     run(story())
 

@@ -119,6 +119,44 @@ def test_a_lost_dial_begin_still_rings_by_dial_end(pbx):
     assert [leg.far for leg in pbx.only(LegRinging)] == [ADA]
 
 
+def test_a_lost_dial_begin_is_made_good_by_dial_end_even_if_nobody_answered(pbx):
+    ada = ada_calls(pbx)
+    anna = pbx.new("1.2", "PJSIP/204-00000002", call=ada)
+    pbx.rings(anna)
+    pbx.dial_end(ada, anna, "NOANSWER")
+    pbx.hangup(anna, 0)
+    assert [leg.far for leg in pbx.only(LegRinging)] == [ADA]
+    assert [(leg.outcome, leg.rang) for leg in pbx.only(LegEnded)] == [("no_answer", True)]
+
+
+def test_a_late_ringing_does_not_take_an_answer_back(pbx):
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.answers(ada, anna, "b")
+    pbx.state(anna, 5)
+    assert pbx.tracker.open_calls()[0].legs[0].state == "talking"
+
+
+def test_the_number_on_the_display_stands_in_for_an_unknown_caller(pbx):
+    ada = pbx.caller("1.1", "PJSIP/trunk-00000001", "", "25101")
+    anna = pbx.new("1.2", "PJSIP/204-00000002", call=ada)
+    pbx.channels[anna]["ConnectedLineNum"] = "+442079460123"
+    pbx.dial(ada, anna)
+    pbx.rings(anna)
+    pbx.answers(ada, anna, "b")
+    assert [event.far for event in pbx.only(LegRinging, LegAnswered)] == [ADA, ADA]
+    assert pbx.only(LegChanged) == []
+
+
+def test_an_application_that_dials_for_a_known_caller_originates_nothing(pbx):
+    ada = ada_calls(pbx)
+    anna = pbx.new("1.2", "PJSIP/204-00000002", call=ada)
+    pbx.dial(None, anna, "204")
+    pbx.rings(anna)
+    assert [(leg.far, leg.originated_first) for leg in pbx.only(LegRinging)] == [(ADA, False)]
+    assert not pbx.tracker.open_calls()[0].originated
+
+
 def test_a_phone_that_answers_without_ringing_is_told_once(pbx):
     ada = ada_calls(pbx)
     anna = pbx.new("1.2", "PJSIP/204-00000002", call=ada)
@@ -142,9 +180,11 @@ def test_caller_id_set_by_the_dial_plan_is_what_the_phone_sees(pbx):
     anna = pbx.rung(bea, "1.2", "SIP/150010002-0002", call=bea)
     assert pbx.only(LegRinging)[0].far.number == "201"
     assert [event.caller.number for event in pbx.only(CallStarted, CallChanged)] == ["150010001", "201"]
+    pbx.dial_end(bea, anna, "NOANSWER")
+    pbx.hangup(anna, 0)
     pbx.number(bea, "999")
+    pbx.rung(bea, "1.3", "SIP/150010003-0003", call=bea)
     assert len(pbx.only(CallChanged)) == 1
-    assert anna in pbx.tracker._picture.channels
 
 
 def test_withheld_presentation_makes_the_caller_restricted(pbx):
@@ -559,6 +599,7 @@ def test_attended_transfer_merges_the_calls_and_bert_sees_ada(pbx):
     pbx.linked(ada, ada)
     pbx.leave(ada, "b")
     pbx.enter(ada, "c", swap=line2)
+    assert [(event.leg, event.far) for event in pbx.only(LegChanged)] == [(bert, ADA)]
     pbx.send(
         "AttendedTransfer",
         **pbx._as("OrigTransferer", anna),
@@ -580,7 +621,8 @@ def test_attended_transfer_merges_the_calls_and_bert_sees_ada(pbx):
     assert pbx.tracker.open_calls() == []
 
 
-def test_blonde_transfer_changes_the_number_on_the_ringing_phone(pbx):
+@pytest.mark.parametrize("answered", [True, False])
+def test_blonde_transfer_changes_the_number_on_the_ringing_phone(pbx, answered):
     ada, anna, line2, bert = consult(pbx)
     pbx.send(
         "AttendedTransfer",
@@ -598,6 +640,10 @@ def test_blonde_transfer_changes_the_number_on_the_ringing_phone(pbx):
     pbx.hangups(anna, line2)
     assert [leg.endpoint for leg in pbx.only(LegRinging)] == ["PJSIP/204", "PJSIP/205"]
     assert [(event.leg, event.far) for event in pbx.only(LegChanged)] == [(bert, ADA)]
+    if not answered:
+        pbx.hangups(bert, ada, cause=0)
+        assert ended(pbx)[-1] == ("PJSIP/205", "cancelled", None)
+        return
     pbx.answers(ada, bert, "c")
     pbx.hangups(bert, ada)
     assert pbx.only(CallEnded)[0].transfers == (Transfer("blonde", "PJSIP/204", ("PJSIP/trunk", "PJSIP/205"), True),)
@@ -661,6 +707,7 @@ def test_callers_in_a_conference_are_calls_of_their_own(pbx):
 def test_a_masquerade_keeps_the_endpoint_of_the_channel(pbx):
     ada = ada_calls(pbx)
     pbx.send("Rename", Uniqueid=ada, Channel="PJSIP/trunk-00000001", Newname="PJSIP/trunk-00000001<MASQ>")
+    pbx.channels[ada]["Channel"] = "PJSIP/trunk-00000001<MASQ>"
     pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
     assert pbx.only(LegRinging)[0].far.endpoint == "PJSIP/trunk"
 

@@ -87,7 +87,7 @@ def test_an_unknown_call_that_talks_is_answered_without_ringing(pbx):
     pbx.send("FullyBooted")
     ada = pbx.known("1.1", "PJSIP/trunk-00000001", state=6, number="+442079460123", exten="25101")
     anna = pbx.known("1.2", "PJSIP/204-00000002", state=6, call=ada)
-    pbx.listed(ada, bridge="b", application="Dial")
+    pbx.listed(ada, bridge="b", application="Queue", application_data="support")
     pbx.listed(anna, bridge="b", application="AppDial")
     pbx.list_ends(2)
     assert pbx.told == [
@@ -149,6 +149,54 @@ def test_an_incomplete_list_ends_nothing(pbx):
     pbx.list_ends(2)
     assert pbx.only(CallEnded, LegEnded) == []
     assert anna in {leg.leg for call in pbx.tracker.open_calls() for leg in call.legs}
+
+
+def test_a_second_end_of_the_list_ends_nothing(pbx):
+    ada, _ = ringing(pbx)
+    pbx.send("FullyBooted")
+    pbx.listed(ada, application="Dial")
+    pbx.list_ends(2)
+    pbx.list_ends()
+    assert pbx.only(CallEnded, LegEnded) == []
+
+
+def test_an_answer_after_the_list_was_asked_is_not_undone_by_it(pbx):
+    ada, anna = ringing(pbx)
+    pbx.send("FullyBooted")
+    before = {uid: dict(pbx.channels[uid]) for uid in (ada, anna)}
+    pbx.answers(ada, anna, "b")
+    answered_at, now = pbx.only(CallAnswered)[0].at, {uid: dict(pbx.channels[uid]) for uid in (ada, anna)}
+    pbx.channels.update(before)
+    pbx.listed(ada, application="Dial")
+    pbx.listed(anna, application="AppDial")
+    pbx.list_ends(2)
+    pbx.channels.update(now)
+    pbx.hangup(anna)
+    ended_at = pbx.now
+    pbx.now += 100
+    pbx.hangup(ada)
+    assert pbx.only(CallEnded)[0].talk_seconds == ended_at - answered_at
+    assert not pbx.tracker._picture.bridges
+
+
+def test_a_conversation_that_ended_in_the_gap_leaves_no_bridge_behind(pbx):
+    ada, anna = ringing(pbx)
+    pbx.answers(ada, anna, "b")
+    pbx.send("FullyBooted")
+    pbx.listed(ada, application="Playback")
+    pbx.list_ends(1)
+    assert not pbx.tracker._picture.bridges
+    pbx.hangup(ada)
+    assert [call.disposition for call in pbx.only(CallEnded)] == ["answered"]
+
+
+def test_a_hangup_of_an_unknown_channel_tells_nothing_and_buries_it():
+    pbx = AmiStream("PJSIP/trunk")
+    ada = pbx.known("1.1", "PJSIP/trunk-00000001", state=6, number="+442079460123")
+    pbx.hangup(ada)
+    pbx.up(ada)
+    assert pbx.told == []
+    assert pbx.tracker.open_calls() == []
 
 
 def test_fully_booted_without_a_list_ends_nothing(pbx):

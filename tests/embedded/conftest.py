@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="crm-test-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="crm-place-", dir="/tmp"))
     folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,5 +1,7 @@
 """Phones, for administrators: the list, adding, editing, and who sits where."""
 
+from typing import cast
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -12,7 +14,7 @@ from crmconnector.common.clock import utc_now
 from crmconnector.web.access import administrators_only, page_of, searched
 from crmconnector.web.acts import give_phone, keep_phone, take_phone_back
 from crmconnector.web.desk_page import Tab
-from crmconnector.web.forms.phones import AccountFormSet, AssignForm, PhoneForm
+from crmconnector.web.forms.phones import AccountForms, AccountFormSet, AssignForm, PhoneForm
 from crmconnector.web.people import signed_in
 from crmconnector.web.phone_words import phone_health, phone_row
 from phones.models import Phone
@@ -106,7 +108,7 @@ def _edit(request: HttpRequest, one: Phone, *, heading: str, back: str) -> HttpR
     form = PhoneForm(request.POST or None, instance=one)
     accounts = AccountFormSet(request.POST or None, instance=one, prefix="accounts")
     if request.method == "POST" and form.is_valid() and accounts.is_valid():
-        kept = keep_phone(actor=signed_in(request), form=form, accounts=accounts)
+        kept = keep_phone(actor=signed_in(request), form=form, accounts=cast(AccountForms, accounts))
         messages.info(request, _("%(phone)s is saved.") % {"phone": kept.name})
         return redirect("phone", kept.pk)
     context = {"form": form, "formset": accounts, "heading": heading, "back": back}

@@ -4,6 +4,7 @@ import { isOn } from "./page.js";
 import { softTone } from "./sound.js";
 import { Stream } from "./stream.js";
 
+const LOOK_MS = 150;
 const LOST_MS = 5000;
 const ELSEWHERE_MS = 20000;
 const MOST_CLOSED = 3;
@@ -87,6 +88,16 @@ function onCard(content) {
   announced.add(number(content.pop));
   retitle();
   tick();
+  lookSoon();
+}
+
+// Lines, recent calls and queues follow the card at once instead of at the next poll; many cards make one look.
+let looking = null;
+function lookSoon() {
+  looking ??= setTimeout(() => {
+    looking = null;
+    window.htmx.trigger("#desk-recent", "look");
+  }, LOOK_MS);
 }
 
 async function resync() {
@@ -115,6 +126,7 @@ function showLost() {
 }
 
 function onState(state) {
+  document.documentElement.dataset.stream = state;
   clearTimeout(lostTimer);
   if (state === "lost") {
     lostAt ??= serverNow();
