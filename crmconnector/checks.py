@@ -1,6 +1,5 @@
 """System checks of the whole product: a wrong setting stops the start, with its name and its cure."""
 
-import zoneinfo
 from collections.abc import Iterable
 
 from django.conf import settings
@@ -16,14 +15,9 @@ def check_environment(**_: object) -> Iterable[CheckMessage]:
     ]
 
 
-@register(Tags.compatibility)
-def check_time_zone(**_: object) -> Iterable[CheckMessage]:
-    if settings.TIME_ZONE in zoneinfo.available_timezones():
-        return []
-    return [
-        Error(
-            f"TIME_ZONE: {settings.TIME_ZONE!r} is not a known time zone.",
-            hint="Give a name such as Europe/Berlin.",
-            id="crmconnector.E002",
-        )
-    ]
+
+def refuse_wrong_settings() -> None:
+    """For the processes that Django's commands do not start (uvicorn, Celery): stop with every name and cure."""
+    if settings.PROBLEMS:
+        lines = [f"  {problem}" for problem in settings.PROBLEMS]
+        raise SystemExit("\n".join(["The settings cannot be used:", *lines]))

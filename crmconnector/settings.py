@@ -6,6 +6,8 @@ runs before a database address exists.
 """
 
 import os
+import warnings
+import zoneinfo
 from pathlib import Path
 
 from crmconnector.common.environment import Environment
@@ -29,6 +31,9 @@ PORT = env.port("PORT", default=8000)
 ALLOWED_HOSTS = env.list_of("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 PUBLIC_URL = env.text("PUBLIC_URL", default="")  # https://desk.example.net, when behind a reverse proxy
 TIME_ZONE = env.text("TIME_ZONE", default="UTC")
+if TIME_ZONE not in zoneinfo.available_timezones():
+    env.add_problem("TIME_ZONE", "is not a known time zone", "Give a name such as Europe/Berlin.")
+    TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-gb"
 PHONE_NETWORKS = env.networks("PHONE_NETWORKS", default=["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"])
 AMI_ADDRESS = env.ami("AMI_URL", default=None)
@@ -109,7 +114,13 @@ DATABASES = {
         CONN_MAX_AGE=0,  # the pool keeps connections open; a request, a read, a batch borrows one
         CONN_HEALTH_CHECKS=True,
         OPTIONS={
-            "pool": {"min_size": 1, "max_size": env.integer("DATABASE_POOL", 12, 2, 100), "timeout": 5, "reconnect_timeout": 3},
+            # A short reconnect_timeout: the pool would otherwise wait longer and longer after an outage.
+            "pool": {
+                "min_size": 1,
+                "max_size": env.integer("DATABASE_POOL", 12, 2, 100),
+                "timeout": 5,
+                "reconnect_timeout": 3,
+            },
             # Keepalives: a lock or a stream must notice a lost network, not wait for the kernel's two hours.
             "connect_timeout": 5,
             "keepalives_idle": 5,
@@ -139,7 +150,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 USE_I18N = True
 USE_TZ = True
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = None
 WHITENOISE_USE_FINDERS = True  # no collect step: the files of the checkout are served as they are
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -149,5 +160,8 @@ STORAGES = {
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 configure_structlog()
 LOGGING = logging_config(level=LOG_LEVEL, json=LOG_JSON)
+LOGGING["loggers"]["uvicorn.access"] = {"level": "WARNING"}  # the reverse proxy's business; ours would be noise
+# Static files are read by WhiteNoise in one piece; Django warns about every synchronous body under ASGI.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 PROBLEMS = env.problems

@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from crmconnector.web.views import calls, commands, contacts, desk, health, pbx, phones, session, stream, system
+from crmconnector.web.views import (
+    calls,
+    commands,
+    contacts,
+    desk,
+    health,
+    password,
+    pbx,
+    people,
+    phones,
+    session,
+    stream,
+    system,
+)
 
 urlpatterns = [
     path("", desk.home, name="home"),
@@ -36,6 +49,12 @@ urlpatterns = [
     path("pbxes/<int:pbx_id>/lines/<int:line_id>/remove", pbx.line_remove, name="line-remove"),
     path("pbxes/<int:pbx_id>/queues", pbx.queue_add, name="queue-add"),
     path("pbxes/<int:pbx_id>/queues/<int:queue_id>/remove", pbx.queue_remove, name="queue-remove"),
+    path("people", people.people, name="people"),
+    path("people/new", people.person_new, name="person-new"),
+    path("people/teams", people.team_new, name="team-new"),
+    path("people/<int:user_id>/edit", people.person_edit, name="person-edit"),
+    path("people/<int:user_id>/password", password.person_password, name="person-password"),
+    path("password", password.own_password, name="own-password"),
     path("health", system.health, name="health"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -9,9 +9,11 @@ import os
 
 import django
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import worker_init, worker_ready
 from django.apps import apps
 from django.conf import settings
+
+from crmconnector.checks import refuse_wrong_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crmconnector.settings")
 if not apps.ready:
@@ -43,6 +45,11 @@ app.conf.update(
     timezone="UTC",
 )
 app.set_default()
+
+
+@worker_init.connect
+def _refuse_wrong_settings(**_: object) -> None:
+    refuse_wrong_settings()
 
 
 @worker_ready.connect

@@ -179,7 +179,7 @@ class CommandChange(models.Model):
 
 
 class PhoneLease(models.Model):
-    """One request at a time per phone. The token only grows: a late worker's writes carry an old one and are refused."""
+    """One request at a time per phone. The token only grows: a late worker's writes carry an old one: refused."""
 
     phone = models.OneToOneField("phones.Phone", models.CASCADE, primary_key=True, related_name="lease")
     token = models.BigIntegerField(default=0)

@@ -27,7 +27,8 @@ class Picture:
         self.calls: dict[str, Call] = {}  # by every Linkedid the call has had
         self.epoch = 0  # counts resyncs: a channel of an older epoch was not heard of since the list was asked
         self._names: dict[str, Channel] = {}  # Local halves, to find the other one
-        self._graves: OrderedDict[str, None] = OrderedDict()
+        self._dead_channels: OrderedDict[str, None] = OrderedDict()
+        self._dead_calls: OrderedDict[str, None] = OrderedDict()
 
     def set_trunks(self, trunks: Collection[str]) -> None:
         self._trunks = frozenset(trunks)
@@ -42,9 +43,12 @@ class Picture:
             return None
         channel = self.channels.get(facts.uniqueid)
         if channel is None:
-            if facts.uniqueid in self._graves:
+            call = self._call_of(facts, at)
+            if call is None:
                 return None
-            channel = self._create(facts, at, seen_new=seen_new)
+            channel = Channel(facts.uniqueid, call, seen_new=seen_new)
+            call.channels[channel] = None
+            self.channels[facts.uniqueid] = channel
         elif facts.linkedid is not None and facts.linkedid not in channel.call.aliases:
             self._follow_linkedid(channel, facts.linkedid, at, out)
         channel.epoch = self.epoch
@@ -65,17 +69,20 @@ class Picture:
             channel.exten = facts.exten
         return channel
 
-    def _create(self, facts: ami.ChannelFacts, at: float, *, seen_new: bool) -> Channel:
-        linkedid = facts.linkedid or facts.uniqueid
-        call = self.calls.get(linkedid)
-        if call is None:
-            if linkedid in self._graves:  # its call has been told as ended: this is another story
-                linkedid = facts.uniqueid
-            call = self.calls[linkedid] = Call(linkedid, at)
-        channel = Channel(facts.uniqueid, call, seen_new=seen_new)
-        call.channels[channel] = None
-        self.channels[facts.uniqueid] = channel
-        return channel
+    def _call_of(self, facts: ami.ChannelFacts, at: float) -> Call | None:
+        """The call of a channel that is new to us; None if its end has been told: nothing rises from the dead.
+
+        A channel that comes under the Linkedid of an ended call is another story, under its own name.
+        """
+        if facts.uniqueid in self._dead_channels:
+            return None
+        for key in (facts.linkedid or facts.uniqueid, facts.uniqueid):
+            call = self.calls.get(key)
+            if call is None and key not in self._dead_calls:
+                call = self.calls[key] = Call(key, at)
+            if call is not None:
+                return call
+        return None
 
     def rename(self, channel: Channel, name: str) -> None:
         if self._names.get(channel.name) is channel:
@@ -95,7 +102,7 @@ class Picture:
         other = self.calls.get(linkedid)
         if other is not None:
             self.unite(channel.call, other, at, out)
-        elif linkedid not in self._graves:
+        elif linkedid not in self._dead_calls:
             channel.call.aliases.add(linkedid)
             self.calls[linkedid] = channel.call
 
@@ -158,14 +165,19 @@ class Picture:
         for alias in call.aliases:
             if self.calls.get(alias) is call:
                 del self.calls[alias]
-            self.bury(alias)
+            _bury(self._dead_calls, alias)
 
     def bury(self, uid: str) -> None:
-        self._graves[uid] = None
-        if len(self._graves) > _GRAVES:
-            self._graves.popitem(last=False)
+        """This channel has hung up for good."""
+        _bury(self._dead_channels, uid)
 
     def queue_left(self, channel: Channel, at: float, out: list[CallEvent], *, abandoned: bool) -> None:
         queue, channel.queue = channel.queue, None
         channel.call.abandoned = channel.call.abandoned or abandoned
         out.append(QueueLeft(channel.call.key, at, queue or "", abandoned))
+
+
+def _bury(graves: OrderedDict[str, None], name: str) -> None:
+    graves[name] = None
+    if len(graves) > _GRAVES:
+        graves.popitem(last=False)

@@ -101,6 +101,15 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg, unused-ign
             super().save_form_data(instance, data)
 
 
+def rotated(row: models.Model, attribute: str) -> bool:
+    """Bring a secret of a row under the newest key; False when it is there already, or empty. Does not save."""
+    secret = getattr(row, attribute)
+    if not isinstance(secret, SealedSecret) or not _cipher().needs_rotation(secret.token):
+        return False
+    setattr(row, attribute, secret.reveal())
+    return True
+
+
 def _wrapped(value: object) -> Secret | None:
     if value is None or isinstance(value, Secret):
         return value

@@ -19,9 +19,7 @@ def redis_client(url: str) -> "redis.Redis":
 
 def async_redis_client(url: str) -> "redis.asyncio.Redis":
     """A client for subscriptions: reads may block for ever, connecting may not."""
-    return redis.asyncio.Redis.from_url(
-        url, socket_connect_timeout=1.0, socket_timeout=None, health_check_interval=15
-    )
+    return redis.asyncio.Redis.from_url(url, socket_connect_timeout=1.0, socket_timeout=None, health_check_interval=15)
 
 
 def _short() -> dict[str, Any]:

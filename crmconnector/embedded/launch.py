@@ -31,7 +31,6 @@ from crmconnector.embedded.wishes import (
     simulator_environment,
 )
 
-REMIND_SECONDS = 10.0
 Say = Callable[[str], None]
 
 
@@ -95,8 +94,11 @@ class _Launch:
         situation = Situation(self._environment | added, self._wishes.bind, self._wishes.port, rehearsal)
         for child in self._plan.children(situation):
             self._supervisor.start(child)
-        if self._supervisor.watch(until=self._is_ready()):
-            self._welcome(outcome)
+        wait = readiness.Wait(self._wishes.bind, self._wishes.port, self._say)
+        if self._supervisor.watch(until=wait.ready_or_answering):
+            self._welcome(outcome, wait.missing)
+            if wait.missing and self._supervisor.watch(until=wait.ready):
+                self._say("now everything is ready")
             self._supervisor.watch()
 
     def _prepare(self, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -140,28 +142,14 @@ class _Launch:
         self._supervisor.adopt(start(server, self._supervisor.log(name), self._pause))
         self._step(f"{name} ready")
 
-    def _is_ready(self) -> Callable[[], bool]:
-        """A condition that also says now and then what we still wait for."""
-        remind_at = time.monotonic() + REMIND_SECONDS
-
-        def condition() -> bool:
-            nonlocal remind_at
-            found = readiness.ask(self._wishes.bind, self._wishes.port)
-            if not found.ready and time.monotonic() > remind_at:
-                remind_at += REMIND_SECONDS
-                self._say(f"still waiting for {', '.join(found.waiting_for) or 'the web server'}")
-            return found.ready
-
-        return condition
-
-    def _welcome(self, outcome: Mapping[str, Any]) -> None:
-        self._step("web, listener and worker ready")
+    def _welcome(self, outcome: Mapping[str, Any], missing: tuple[str, ...]) -> None:
+        self._step("web ready" if missing else "web, listener and worker ready")
         known = self._wishes.own_password or outcome.get("password_changed") is True
         password = "(the one you have set)" if known else self._environment["LOGIN_PASSWORD"]
         address = readiness.url(self._wishes.bind, self._wishes.port)
-        self._say(
-            f"ready in {time.monotonic() - self._started_at:.1f} s; logs in {self._state.logs}; Ctrl-C stops it\n"
-        )
+        took = time.monotonic() - self._started_at
+        state = f"the pages work, still missing: {'; '.join(missing)}" if missing else f"ready in {took:.1f} s"
+        self._say(f"{state}; logs in {self._state.logs}; Ctrl-C stops it\n")
         self._say(f"Open {address}   user {self._environment['LOGIN_USERNAME']}   password {password}")
         if outcome.get("rehearsal") is True:
             self._say("Rehearsal: a pretend PBX rings in a few seconds.")

@@ -1,7 +1,8 @@
 """Ask the web server whether everything behind it works."""
 
 import json
-import socket
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -9,21 +10,58 @@ from typing import Any
 ANSWER_LIMIT_BYTES = 64 * 1024
 
 
+# A PBX that cannot be reached must not keep the login from being shown: its address is put right on our pages.
+PATIENCE_SECONDS = 12.0
+REMIND_SECONDS = 6.0
+
+
 @dataclass(frozen=True)
 class Readiness:
+    """`answering`: there are pages, whatever else is missing. `waiting_for` names the missing parts, with reasons."""
+
     ready: bool
+    answering: bool
     waiting_for: tuple[str, ...]
 
 
-def ask(host: str, port: int, timeout_seconds: float = 2.0) -> Readiness:
+class Wait:
+    """Conditions to wait for; says now and then what is still missing."""
+
+    def __init__(self, host: str, port: int, say: Callable[[str], None]) -> None:
+        self._host = host
+        self._port = port
+        self._say = say
+        self._started_at = time.monotonic()
+        self._remind_at = self._started_at + REMIND_SECONDS
+        self.missing: tuple[str, ...] = ()
+
+    def ready(self) -> bool:
+        return self._ask().ready
+
+    def ready_or_answering(self) -> bool:
+        """Everything works; or the pages do, and waiting for the rest has been long enough."""
+        found = self._ask()
+        late = time.monotonic() - self._started_at > PATIENCE_SECONDS
+        if not found.ready and not late and time.monotonic() > self._remind_at:
+            self._remind_at += REMIND_SECONDS
+            self._say(f"still waiting for {'; '.join(found.waiting_for) or 'the web server'}")
+        return found.ready or (found.answering and late)
+
+    def _ask(self) -> Readiness:
+        found = ask(self._host, self._port)
+        self.missing = () if found.ready else found.waiting_for
+        return found
+
+
+def ask(host: str, port: int, timeout_seconds: float = 1.0) -> Readiness:
     """GET /readyz. 200 is ready; any other answer may name the parts that are not, as JSON."""
     link = HTTPConnection(loopback(host), port, timeout=timeout_seconds)
     try:
         link.request("GET", "/readyz", headers={"Connection": "close"})
         answer = link.getresponse()
-        return Readiness(answer.status == 200, _not_ready(answer.read(ANSWER_LIMIT_BYTES)))
+        return Readiness(answer.status == 200, True, _not_ready(answer.read(ANSWER_LIMIT_BYTES)))
     except (OSError, HTTPException):
-        return Readiness(False, ("web",))
+        return Readiness(False, False, ("web",))
     finally:
         link.close()
 
@@ -38,10 +76,6 @@ def url(host: str, port: int) -> str:
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/"
 
 
-def host_name() -> str:
-    return socket.gethostname()
-
-
 def _not_ready(body: bytes) -> tuple[str, ...]:
     try:
         said = json.loads(body)
@@ -49,7 +83,14 @@ def _not_ready(body: bytes) -> tuple[str, ...]:
         return ()
     if isinstance(said, dict) and isinstance(said.get("parts"), dict):
         said = said["parts"]
-    return tuple(str(name) for name, state in said.items() if _is_bad(state)) if isinstance(said, dict) else ()
+    parts = said.items() if isinstance(said, dict) else ()
+    return tuple(_in_words(str(name), state) for name, state in parts if _is_bad(state))
+
+
+def _in_words(name: str, state: Any) -> str:
+    reason = str(state.get("reason", "")) if isinstance(state, dict) else ""
+    words = f"{name} ({reason})" if reason else name
+    return "".join(sign for sign in words if sign.isprintable())[:200]
 
 
 def _is_bad(state: Any) -> bool:

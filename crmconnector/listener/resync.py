@@ -23,7 +23,7 @@ def close_unseen(*, pbx: Pbx, epoch: int, open_keys: set[str], now: datetime) ->
 def _endings(call: Call, at: float) -> list[CallEvent]:
     legs: list[Leg] = [leg for leg in call.legs.all() if leg.ended_at is None]
     endings: list[CallEvent] = [
-        LegEnded(call.linkedid, at, leg.uniqueid, leg.endpoint, "answered" if leg.answered_at else "unseen", None)  # type: ignore[arg-type]
+        LegEnded(call.linkedid, at, leg.uniqueid, leg.endpoint, "answered" if leg.answered_at else "unseen", None)
         for leg in legs
     ]
     return [*endings, CallEnded(call.linkedid, at, "unseen", call.answered_by_endpoint or None, None)]

@@ -45,10 +45,11 @@ def refresh_pops(*, ledger: CallLedger, now: datetime) -> set[int]:
         if pop is None:
             if payload["state"] == "closed":
                 continue  # it rang and ended within one batch, or before we listened: the log tells it, no card
-            fresh.append(Pop(user_id=user_id, call_id=call_id, leg_id=leg_id, state=str(payload["state"]), payload=payload,
-                             opened_at=now, changed_at=now))  # fmt: skip
+            pop = Pop(user_id=user_id, call_id=call_id, opened_at=now)
+            _fill(pop, payload, leg_id, now)
+            fresh.append(pop)
         elif pop.payload != payload or pop.leg_id != leg_id:
-            pop.payload, pop.state, pop.leg_id, pop.changed_at = payload, str(payload["state"]), leg_id, now
+            _fill(pop, payload, leg_id, now)
             changed.append(pop)
     _give_versions([*fresh, *changed])
     Pop.objects.bulk_create(fresh, ignore_conflicts=True)
@@ -80,6 +81,10 @@ def wake(user_ids: Iterable[int]) -> None:
         _client().publish(WAKE_CHANNEL, text)
     except RedisError as error:
         log.warning("screenpop.wake_lost", reason=type(error).__name__)
+
+
+def _fill(pop: Pop, payload: dict[str, object], leg_id: int | None, now: datetime) -> None:
+    pop.payload, pop.state, pop.leg_id, pop.changed_at = payload, str(payload["state"]), leg_id, now
 
 
 def _legs_by_call_and_user(ledger: CallLedger) -> Mapping[tuple[int, int], Sequence[Leg]]:

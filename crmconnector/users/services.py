@@ -1,8 +1,15 @@
 """Writes about users."""
 
-from django.db import transaction
+from collections.abc import Iterable
 
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from crmconnector.common.clock import utc_now
 from crmconnector.users.models import Role, Team, User
+from crmconnector.users.selectors import administrators_who_can_sign_in
 
 
 @transaction.atomic
@@ -30,3 +37,77 @@ def ensure_person(*, username: str, full_name: str, role: str, team: str | None)
     if team:
         user.teams.add(Team.objects.get_or_create(name=team)[0])
     return user
+
+
+class UserProblem(Exception):
+    """Why a person or a team was not saved, in a sentence for the administrator who asked."""
+
+
+@transaction.atomic
+def save_person(*, actor: User, user: User, teams: Iterable[Team], keep_session: str = "") -> User:
+    """Keep a new or changed person. A changed role or a closed account ends the person's sessions.
+
+    May raise UserProblem. `keep_session` is the actor's own session, which survives a change of the actor's own row.
+    """
+    before = User.objects.select_for_update().filter(pk=user.pk).first() if user.pk else None
+    if user.role != Role.ADMINISTRATOR:
+        user.is_superuser = user.is_staff = False  # a superuser would stay an administrator whatever the role says
+    if before:
+        _refuse_losing_the_last(actor=actor, before=before, after=user)
+    user.save()
+    user.teams.set(teams)
+    if before and (before.role, before.is_active, before.is_superuser) != (
+        user.role,
+        user.is_active,
+        user.is_superuser,
+    ):
+        end_sessions(user=user, keep=keep_session)
+    return user
+
+
+@transaction.atomic
+def set_password(*, user: User, password: str) -> None:
+    """A new password ends every session of the person; the caller may open a new one for the own browser."""
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    end_sessions(user=user)
+
+
+@transaction.atomic
+def add_team(*, name: str) -> Team:
+    """May raise UserProblem."""
+    if Team.objects.filter(name__iexact=name).exists():
+        raise UserProblem(_("There is a team of this name already. Choose another name."))
+    return Team.objects.create(name=name)
+
+
+def end_sessions(*, user: User, keep: str = "") -> int:
+    """Sign the person out everywhere; open streams end when they look next. Sessions are encoded, so each is read."""
+    ended = [
+        session.pk
+        for session in Session.objects.filter(expire_date__gt=utc_now()).exclude(pk=keep).iterator()
+        if session.get_decoded().get(SESSION_KEY) == str(user.pk)
+    ]
+    Session.objects.filter(pk__in=ended).delete()
+    return len(ended)
+
+
+def _may(user: User) -> tuple[object, ...]:
+    return user.is_active, user.role, user.is_superuser
+
+
+def _refuse_losing_the_last(*, actor: User, before: User, after: User) -> None:
+    """The rows of all administrators are locked: two who remove each other at the same time do not both succeed."""
+    if actor.pk == after.pk and not after.is_active:
+        raise UserProblem(_("You cannot close your own account. Ask another administrator to do it."))
+    if not before.is_administrator or after.is_administrator:
+        return
+    others = list(administrators_who_can_sign_in().exclude(pk=after.pk).select_for_update().order_by("pk"))
+    if not others:
+        raise UserProblem(
+            _(
+                "%(name)s is the last administrator who can sign in, so nobody could set up anything any more. "
+                "Make somebody else an administrator first."
+            )
+            % {"name": before.display_name}
+        )

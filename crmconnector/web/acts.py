@@ -9,9 +9,11 @@ from crmconnector.contacts.models import Contact
 from crmconnector.contacts.services import save_contact
 from crmconnector.pbx.models import Line, Pbx, Queue, Trunk
 from crmconnector.pbx.services import add_line, add_queue, add_trunk, decide_trunk, save_pbx
-from crmconnector.users.models import User
+from crmconnector.users.models import Team, User
+from crmconnector.users.services import add_team, save_person, set_password
 from crmconnector.web.forms.contacts import ContactForm
 from crmconnector.web.forms.pbx import PbxForm
+from crmconnector.web.forms.people import PersonForm
 from crmconnector.web.forms.phones import AccountForms, PhoneForm
 from phones.models import Assignment, Phone
 from phones.services import assign_phone, release_phone, save_phone
@@ -100,3 +102,32 @@ def remove(*, actor: User, row: models.Model, action: str) -> None:
     """Take a row of settings out; the audit event keeps its name."""
     record_act(actor=actor, action=action, target=row)
     row.delete()
+
+
+@transaction.atomic
+def keep_person(*, actor: User, form: PersonForm, password: str = "", session: str = "") -> User:
+    """May raise UserProblem. A new person gets the password; an old one keeps the own."""
+    made = form.instance.pk is None
+    person = form.save(commit=False)
+    if made:
+        person.set_password(password)
+    person = save_person(actor=actor, user=person, teams=form.cleaned_data["teams"], keep_session=session)
+    details = {"changed": form.changed_data, "role": person.role, "active": person.is_active}
+    record_act(actor=actor, action="user.added" if made else "user.changed", target=person, details=details)
+    return person
+
+
+@transaction.atomic
+def give_password(*, actor: User, user: User, password: str) -> None:
+    """By its owner or by an administrator; who it was is what the two names of the event tell."""
+    set_password(user=user, password=password)
+    action = "user.password_changed" if actor.pk == user.pk else "user.password_set"
+    record_act(actor=actor, action=action, target=user)
+
+
+@transaction.atomic
+def name_team(*, actor: User, name: str) -> Team:
+    """May raise UserProblem."""
+    team = add_team(name=name)
+    record_act(actor=actor, action="team.added", target=team)
+    return team

@@ -66,9 +66,16 @@ class Shell:
         work = [("desk", _("Desk"), "desk"), ("calls", _("Calls"), "calls"), ("contacts", _("Contacts"), "contacts")]
         groups = [Group(_("Work"), [self._entry(*entry) for entry in work])]
         if getattr(self._request.user, "is_administrator", False):
-            run = [("phones", _("Phones"), "phones"), ("pbxes", _("PBXes"), "pbxes"), ("health", _("Health"), "live")]
-            groups.append(Group(_("Run"), [self._entry(*entry, tab=entry[0] != "health") for entry in run]))
+            run = [("phones", _("Phones"), "phones"), ("pbxes", _("PBXes"), "pbxes")]
+            less = [("people", _("People"), "people"), ("health", _("Health"), "live")]
+            entries = [self._entry(*entry) for entry in run] + [self._entry(*entry, tab=False) for entry in less]
+            groups.append(Group(_("Run"), entries))
         return groups
+
+    @property
+    def without_tab(self) -> list[Entry]:
+        """What the tabs of a narrow screen have no room for; the account menu shows it there."""
+        return [entry for group in self.nav for entry in group.entries if not entry.tab]
 
     @cached_property
     def links(self) -> list[LinkView]:

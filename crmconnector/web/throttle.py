@@ -43,7 +43,15 @@ class Try:
 
 def count_try(request: HttpRequest, *, username: str) -> Try:
     """Count before the password is looked at, so that parallel guesses count too."""
-    buckets = _buckets(request, username)
+    return _counted(_buckets(request, username))
+
+
+def count_old_password(*, username: str) -> Try:
+    """Whoever sits at an unlocked screen may not guess the password there either; signing in has its own buckets."""
+    return _counted(((_key("change", _folded(username)), TRIES_PER_ACCOUNT),))
+
+
+def _counted(buckets: tuple[tuple[str, int], ...]) -> Try:
     member = uuid.uuid4().hex
     try:
         counts = _add(member, [key for key, _most in buckets])

@@ -57,7 +57,7 @@ def test_a_call_to_a_phone_tells_its_whole_story(pbx):
         LegAnswered("1.1", 1009.0, "1.2", "PJSIP/204", ADA),
         CallAnswered("1.1", 1009.0, "1.2", "PJSIP/204"),
         LegEnded("1.1", 1012.0, "1.2", "PJSIP/204", "answered", None),
-        CallEnded("1.1", 1013.0, "answered", "PJSIP/204", 2.0, talked_with=("PJSIP/204",)),
+        CallEnded("1.1", 1013.0, "answered", "PJSIP/204", 1.0, talked_with=("PJSIP/204",)),
     ]
     assert pbx.tracker.open_calls() == []
 

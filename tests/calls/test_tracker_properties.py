@@ -190,5 +190,6 @@ def test_ended_calls_are_forgotten_but_their_graves_are_bounded(monkeypatch):
     pbx = AmiStream()
     for number in range(30):
         pbx.hangup(pbx.caller(f"5.{number}", "PJSIP/204-00000002", "204", "205"))
-    assert len(pbx.tracker._picture._graves) == 10
+    assert len(pbx.tracker._picture._dead_channels) == 10
+    assert len(pbx.tracker._picture._dead_calls) == 10
     assert_empty(pbx.tracker._picture)

@@ -219,6 +219,17 @@ def test_with_a_pbx_of_ones_own_there_is_no_rehearsal(state: Path) -> None:
         assert up.stop() == 0
 
 
+def test_a_pbx_that_is_away_does_not_hide_the_login(state: Path) -> None:
+    away = "import os, sys; open(os.environ['STATE_DIR'] + '/logs/pbx-is-away', 'w').close(); print('{}')"
+    with running_supervisor(state, environment={"WANTED_PREPARE": away}) as up:
+        up.wait_until_ready()
+        assert "the pages work, still missing: pbx_link (nobody answers)" in up.screen()
+        assert "database" not in up.screen().partition("still missing")[2].partition(";")[0]
+        (state / "logs" / "pbx-is-away").unlink()
+        wait_until(lambda: "now everything is ready" in up.screen(), "the rest is ready")
+        assert up.stop() == 0
+
+
 def test_servers_that_are_given_are_used_and_none_is_started(place: Path, state: Path) -> None:
     with temporary_servers(place) as servers:
         given = {"DATABASE_URL": servers.database_url, "REDIS_URL": servers.redis_url}
@@ -266,10 +277,12 @@ def test_the_product_is_started_with_the_promised_commands() -> None:
 
 
 WAITING = """
+import time
 from crmconnector.embedded.signals import listen_for_signals
 with listen_for_signals() as signals:
     print("waiting", flush=True)
     signals.sleep(60)
+    time.sleep(0.5)  # stopping takes the product its time, too
 print("stopped")
 """
 

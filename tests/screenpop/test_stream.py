@@ -170,7 +170,11 @@ def test_versions_of_one_user_are_committed_in_their_order(office):
     for one in changers:
         one.start()
     while any(one.is_alive() for one in changers):
-        new = list(Pop.objects.filter(version__gt=seen[-1] if seen else 0).order_by("version").values_list("version", flat=True))
+        new = list(
+            Pop.objects.filter(version__gt=seen[-1] if seen else 0)
+            .order_by("version")
+            .values_list("version", flat=True)
+        )
         seen += new
     seen += Pop.objects.filter(version__gt=seen[-1]).order_by("version").values_list("version", flat=True)
     for one in changers:

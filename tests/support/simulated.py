@@ -28,7 +28,9 @@ def small_story(folder: Path, *, phones: int = 3) -> Story:
                 {"number": GROUP_DID, "label": "Everybody", "trunk": "trunk", "target": "610"},
                 {"number": QUEUE_DID, "label": "Service line", "trunk": "trunk", "target": "600"},
             ],
-            "queues": [{"extension": "600", "label": "Service", "members": extensions, "ring_seconds": 60, "retry_seconds": 1}],
+            "queues": [
+                {"extension": "600", "label": "Service", "members": extensions, "ring_seconds": 60, "retry_seconds": 1}
+            ],
             "groups": [{"extension": "610", "label": "All", "members": extensions, "ring_seconds": 60}],
         },
         "people": [
@@ -37,7 +39,8 @@ def small_story(folder: Path, *, phones: int = 3) -> Story:
         ],
         "phones": [
             {
-                "name": f"Phone {one}", "mac": f"C074AD000{one}", "model": "GRP2614", "extension": one, "sip_account": one,
+                "name": f"Phone {one}", "mac": f"C074AD000{one}", "model": "GRP2614", "extension": one,
+                "sip_account": one,
                 "port_offset": place, "user_passcode": PASSCODE, "profile": "grp261x-guide",
                 "answers_colleagues_after_seconds": None,
             }

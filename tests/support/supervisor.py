@@ -36,8 +36,10 @@ WEB = (
 from http.server import BaseHTTPRequestHandler, HTTPServer
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
-        body = b'{"database": true}'
-        self.send_response(200 if self.path == "/readyz" else 404)
+        away = os.path.exists(f"{folder}/logs/pbx-is-away")
+        link = {"ok": not away, "reason": "nobody answers"}
+        body = json.dumps({"ready": not away, "parts": {"database": {"ok": True}, "pbx_link": link}}).encode()
+        self.send_response(404 if self.path != "/readyz" else 503 if away else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

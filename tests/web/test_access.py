@@ -42,6 +42,12 @@ MATRIX: dict[str, tuple[str, dict[str, int]]] = {
     "line-remove": ("post", POST_ADMINISTRATORS),
     "queue-add": ("post", {"agent": 403, "supervisor": 403, "administrator": 200}),
     "queue-remove": ("post", POST_ADMINISTRATORS),
+    "people": ("get", ADMINISTRATORS),
+    "person-new": ("get", ADMINISTRATORS),
+    "person-edit": ("get", ADMINISTRATORS),
+    "person-password": ("get", ADMINISTRATORS),
+    "team-new": ("post", {"agent": 403, "supervisor": 403, "administrator": 200}),
+    "own-password": ("get", EVERYBODY),
     "health": ("get", ADMINISTRATORS),
     "pop-answer": ("post", {"agent": 404, "supervisor": 404, "administrator": 404}),  # somebody else's card
 }
@@ -58,7 +64,7 @@ def addresses(office: RowOffice) -> dict[str, str]:
     places = {
         "pbx_id": office.pbx.pk, "call_id": call.pk, "contact_id": contact.pk, "phone_id": office.phones[0].pk,
         "pop_id": pop.pk, "trunk_id": Trunk.objects.get().pk, "line_id": Line.objects.get().pk,
-        "queue_id": Queue.objects.get().pk,
+        "queue_id": Queue.objects.get().pk, "user_id": office.users[2].pk,
     }  # fmt: skip
     return {
         each.name: reverse(each.name, kwargs={key: places[key] for key in each.pattern.converters})
@@ -113,7 +119,24 @@ def test_a_get_never_changes_anything(name: str, addresses: dict[str, str], visi
     assert client.get(addresses[name]).status_code == 405
 
 
-@pytest.mark.parametrize("name", sorted(name for name, (method, _) in MATRIX.items() if method == "post"))
+FORMS = {"person-new", "person-edit", "person-password", "own-password"}  # one address for the page and its POST
+POSTS = {name for name, (method, _) in MATRIX.items() if method == "post"}
+
+
+@pytest.mark.parametrize("name", sorted(FORMS - {"own-password"}))
+@pytest.mark.parametrize("role", ["agent", "supervisor"])
+def test_only_administrators_change_people(
+    name: str, role: str, addresses: dict[str, str], visitors: dict[str, User]
+) -> None:
+    client = Client()
+    client.force_login(visitors[role])
+    fields = {"username": "mallory", "full_name": "Mallory", "role": "administrator", "password": ""}
+    before = list(User.objects.order_by("pk").values_list("username", "role", "password"))
+    assert client.post(addresses[name], fields).status_code == 403
+    assert list(User.objects.order_by("pk").values_list("username", "role", "password")) == before
+
+
+@pytest.mark.parametrize("name", sorted(POSTS | FORMS))
 def test_a_post_without_the_token_is_refused(name: str, addresses: dict[str, str], visitors: dict[str, User]) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(visitors["administrator"])

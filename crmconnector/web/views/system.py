@@ -13,7 +13,7 @@ from crmconnector.listener.models import DeadLetter
 from crmconnector.pbx.selectors import how_we_hear, pbx_overview
 from crmconnector.web.access import administrators_only
 from crmconnector.web.middleware import DATABASE_AWAY, database_away
-from crmconnector.web.views.health import CHECKS, _checked
+from crmconnector.web.views.health import CHECKS, checked
 
 MOST_DEAD = 20
 
@@ -22,7 +22,7 @@ MOST_DEAD = 20
 @administrators_only
 def health(request: HttpRequest) -> HttpResponse:
     now = utc_now()
-    parts = {name: _checked(check, now) for name, check in CHECKS.items()}
+    parts = {name: checked(check, now) for name, check in CHECKS.items()}
     context = {
         "parts": [_part(name, part) for name, part in parts.items()],
         "ready": all(part["ok"] for part in parts.values()),

@@ -21,7 +21,11 @@ class Command(BaseCommand):
                 "Set SIMULATOR_AMI_PORT, SIMULATOR_PHONE_PORT and SIMULATOR_AMI_SECRET; `make run` does."
             )
         pbx = load_story(
-            story=read_story(), ami_port=ports[0], ami_username=os.environ.get("SIMULATOR_AMI_USERNAME", "crmconnector"),
-            ami_secret=secret, phone_port=ports[1], now=utc_now(),
-        )  # fmt: skip
+            story=read_story(),
+            ami_port=ports[0],
+            ami_username=os.environ.get("SIMULATOR_AMI_USERNAME", "crmconnector"),
+            ami_secret=secret,
+            phone_port=ports[1],
+            now=utc_now(),
+        )
         self.stdout.write(f"The story of {pbx.name} is loaded.")

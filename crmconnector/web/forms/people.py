@@ -1,0 +1,111 @@
+"""Forms for people, teams and passwords."""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib.auth.password_validation import validate_password
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from crmconnector.contacts.models import no_controls
+from crmconnector.users.models import Role, Team, User
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+LONGEST_PASSWORD = 1024  # a longer one would only cost time to hash
+ROLES_MEAN = gettext_lazy(
+    "An agent sees the own calls, a supervisor those of the teams, an administrator everything and the set-up."
+)
+EMPTY_MAKES_ONE = gettext_lazy("At least 12 characters. Leave blank and we make one, shown to you once.")
+
+
+def password_field(
+    label: "str | StrPromise", *, known: bool = False, required: bool = True, help_text: "str | StrPromise" = ""
+) -> forms.CharField:
+    """Never rendered back, never stripped."""
+    attrs = {"autocomplete": "current-password" if known else "new-password"}
+    return forms.CharField(
+        label=label, required=required, strip=False, max_length=LONGEST_PASSWORD, help_text=help_text,
+        widget=forms.PasswordInput(attrs=attrs),
+    )  # fmt: skip
+
+
+class PersonForm(forms.ModelForm):
+    teams = forms.ModelMultipleChoiceField(
+        label=gettext_lazy("Teams"),
+        queryset=Team.objects.all(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy("A supervisor sees the calls of everybody in these teams."),
+    )
+
+    class Meta:
+        model = User
+        fields = ["full_name", "username", "role", "is_active"]
+        labels = {"username": gettext_lazy("User name"), "is_active": gettext_lazy("May sign in")}
+        help_texts = {
+            "full_name": gettext_lazy("As colleagues see it."),
+            "username": gettext_lazy("Typed to sign in."),
+            "role": ROLES_MEAN,
+            "is_active": gettext_lazy("When off, the person is signed out everywhere. Calls and history stay."),
+        }
+        widgets = {"username": forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["full_name"].required = True
+        self.fields["full_name"].validators.append(no_controls)
+        if self.instance.pk and self.instance.is_superuser:
+            self.initial["role"] = Role.ADMINISTRATOR  # what a superuser is here, whatever the column says
+        if self.instance.pk:
+            self.initial["teams"] = list(self.instance.teams.all())
+        else:
+            del self.fields["is_active"]
+
+    def clean_username(self) -> str:
+        username = User.normalize_username(self.cleaned_data["username"])
+        if User.objects.filter(username__iexact=username).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError(_("Somebody has this user name already. Choose another one."))
+        return username
+
+
+class PasswordForm(forms.Form):
+    """A new password for somebody; blank when we shall make one."""
+
+    password = password_field(gettext_lazy("New password"), required=False, help_text=EMPTY_MAKES_ONE)
+
+    def __init__(self, *args: Any, person: User | None = None, **kwargs: Any) -> None:
+        self.person = person
+        super().__init__(*args, **kwargs)
+
+    def clean_password(self) -> str:
+        password = str(self.cleaned_data["password"])
+        if password:
+            validate_password(password, self.person)
+        return password
+
+
+class OwnPasswordForm(forms.Form):
+    old = password_field(gettext_lazy("Password now"), known=True)
+    new = password_field(gettext_lazy("New password"), help_text=gettext_lazy("At least 12 characters."))
+    again = password_field(gettext_lazy("New password again"))
+
+    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
+        self.person = person
+        super().__init__(*args, **kwargs)
+
+    def clean_new(self) -> str:
+        password = str(self.cleaned_data["new"])
+        validate_password(password, self.person)
+        return password
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if "new" in cleaned and "again" in cleaned and cleaned["new"] != cleaned["again"]:
+            self.add_error("again", _("This is not the same as the field above. Type both again."))
+        return cleaned
+
+
+class TeamForm(forms.Form):
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=80, validators=[no_controls])

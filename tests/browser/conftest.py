@@ -1,0 +1,124 @@
+"""A browser, a real web process and cards written as a listener would write them."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+from django.conf import settings
+from playwright.sync_api import Browser
+
+from crmconnector.calls import events as ev
+from crmconnector.common.clock import utc_now
+from crmconnector.listener.dispatch import handle_batch
+from crmconnector.screenpop.publisher import wake
+from tests.support.browser import Seen, started_browser
+from tests.support.office import RowOffice, make_office
+from tests.support.processes import Process, eventually, free_port, product_environment
+from tests.support.story import TRUNK
+
+
+class Web:
+    """One web process on a port that stays the same when it is killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log, self.port = folder / "web.log", free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.process: Process | None = None
+
+    def start(self) -> None:
+        self.process = Process(
+            sys.executable, "-m", "uvicorn", "crmconnector.asgi:application", "--port", str(self.port),
+            "--timeout-graceful-shutdown", "1", "--no-access-log",
+            environment=product_environment(), log=self.log,
+        )  # fmt: skip
+        eventually(self.answers, seconds=40, what=self.process.said)
+
+    def kill(self) -> None:
+        if self.process:
+            self.process.kill()
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.address}/healthz", timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+
+class Pbx:
+    """What a PBX would say, told to the database and the streams without a listener."""
+
+    def __init__(self, office: RowOffice) -> None:
+        self.office = office
+
+    def says(self, *batch: ev.CallEvent) -> None:
+        link = self.office.pbx.link
+        wake(handle_batch(pbx=self.office.pbx, epoch=link.epoch, batch=batch, now=utc_now()))
+
+    def rings(
+        self, *phones: str, number: str = "03023125447", key: str = "1.1", name: str | None = None, since: float = 3.0
+    ) -> None:
+        at, far = time.time() - since, ev.Party(TRUNK, number, name, False)
+        dialled = "+493023125100"
+        batch: list[ev.CallEvent] = [ev.CallStarted(key, at, "inbound", False, far, dialled)]
+        for phone in phones or ("201",):
+            batch.append(ev.LegRinging(key, at, f"{key}-{phone}", f"PJSIP/{phone}", far, None, dialled))
+        self.says(*batch)
+
+    def answered(self, by: str, *, others: Sequence[str] = (), key: str = "1.1", number: str = "03023125447") -> None:
+        at, far = time.time(), ev.Party(TRUNK, number, None, False)
+        gone = [ev.LegEnded(key, at, f"{key}-{one}", f"PJSIP/{one}", "elsewhere", f"PJSIP/{by}") for one in others]
+        self.says(
+            *gone,
+            ev.LegAnswered(key, at, f"{key}-{by}", f"PJSIP/{by}", far),
+            ev.CallAnswered(key, at, f"{key}-{by}", f"PJSIP/{by}"),
+        )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with started_browser() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def web(browser: Browser, django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    started = Web(tmp_path_factory.mktemp("web"))
+    started.start()
+    yield started
+    started.kill()
+
+
+@pytest.fixture
+def office(transactional_db: None) -> RowOffice:
+    redis.Redis.from_url(settings.REDIS_URL).flushdb()
+    rows = make_office()
+    rows.add_contact("Rosalind Achterberg-Whitcombe", "030 23125447", company="Havelquell Gebäudetechnik GmbH & Co. KG")
+    return rows
+
+
+@pytest.fixture
+def pbx(office: RowOffice) -> Pbx:
+    return Pbx(office)
+
+
+@pytest.fixture
+def sees(browser: Browser, web: Web, office: RowOffice) -> Iterator[Callable[..., Seen]]:
+    """Open a browser of its own for a user; all are closed before the rows go."""
+    opened: list[Seen] = []
+
+    def see(user: object = None, **how: object) -> Seen:
+        opened.append(Seen(browser, web.address, user, **how))
+        return opened[-1]
+
+    yield see
+    for one in opened:
+        one.context.close()
+
+
+@pytest.fixture
+def seen(sees: Callable[..., Seen], office: RowOffice) -> Seen:
+    return sees(office.users[0])
