@@ -64,8 +64,10 @@ class Pbx:
         at, far = time.time() - since, ev.Party(TRUNK, number, name, False)
         dialled = "+493023125100"
         batch: list[ev.CallEvent] = [ev.CallStarted(key, at, "inbound", False, far, dialled)]
-        for phone in phones or ("201",):
-            batch.append(ev.LegRinging(key, at, f"{key}-{phone}", f"PJSIP/{phone}", far, None, dialled))
+        batch += [
+            ev.LegRinging(key, at, f"{key}-{phone}", f"PJSIP/{phone}", far, None, dialled)
+            for phone in phones or ("201",)
+        ]
         self.says(*batch)
 
     def answered(self, by: str, *, others: Sequence[str] = (), key: str = "1.1", number: str = "03023125447") -> None:

@@ -29,7 +29,7 @@ MUST_BE_GIVEN = {
     "SECRET_KEY": "documents-only-documents-only-documents-only",
     "ENCRYPTION_KEYS": "dGVzdHMtb25seS10ZXN0cy1vbmx5LXRlc3RzLW9ubHk=",
 }
-MANAGED = re.compile(r"manage\.py (\w+)")
+MANAGED = re.compile(r"manage\.py ([a-z_]+)\b")
 
 
 def variables_that_are_read() -> set[str]:
@@ -46,7 +46,8 @@ def example_lines() -> dict[str, str]:
 
 def readme_table() -> dict[str, str]:
     """Variable -> its default as README shows it."""
-    return dict(re.findall(r"^\| `([A-Z_]+)` \| ([^|]*) \|", (ROOT / "README.md").read_text(), re.MULTILINE))
+    rows = re.findall(r"^\| `([A-Z_]+)` \|([^|]*)\|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    return {name: default.strip() for name, default in rows}
 
 
 def rights(text: str) -> dict[str, str]:

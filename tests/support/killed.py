@@ -65,36 +65,47 @@ class Workers:
 
 
 def kill_at(stage: HasOffice, workers: Workers, steps: Sequence[str], *, times: int) -> list[UUID]:
-    """Press Answer on `times` phones per step (the stage has just so many), kill a worker at each, then let a healthy
-    one work; returns the commands when all have ended."""
-    count = times * len(steps)
+    """Press Answer on `times` phones per step (the stage has just so many), kill `times` workers at each, then let a
+    healthy one work; returns the commands when all have ended."""
     stage.product.listener()
     stage.in_step()
-    doomed = [workers.fork(f"crash {step}") for step in steps if step not in BY_OURSELVES for _ in range(times)]
-    slow = range(times) if "during_send" in steps else range(0)
-    lingering = [workers.fork("work") for _ in slow]
-    commands = ring_and_press(stage, slow, hand_out=count - times if "before_enqueue" in steps else count)
-    eventually(lambda: len(sends(stage)) >= len(slow), seconds=60, what=lambda: told(commands))
-    eventually(lambda: not set(doomed) & set(workers.alive()), seconds=60, what=lambda: told(commands))
-    for pid in lingering:
-        workers.kill(pid)  # in the middle of their requests: the phones answer after 8 seconds
+    commands: list[UUID] = []
+    for place, step in enumerate(steps):
+        commands += _kill_step(stage, workers, step, phones=range(place * times, (place + 1) * times))
     healthy = workers.fork("work")
     eventually(lambda: all_ended(commands), seconds=90, what=lambda: told(commands) + stage.product.said())
     assert healthy in workers.alive()
     return commands
 
 
-def ring_and_press(stage: HasOffice, slow: range, *, hand_out: int) -> list[UUID]:
-    """A call on every phone, Answer pressed by everybody; the first `hand_out` reach the broker at once."""
-    for place in range(len(stage.rows.users)):
-        if place in slow:
+def _kill_step(stage: HasOffice, workers: Workers, step: str, *, phones: range) -> list[UUID]:
+    """As many kills as phones, and only this step's workers are there to take the work."""
+    if step == "before_enqueue":
+        return ring_and_press(stage, phones, hand_out=False)
+    before = len(sends(stage))
+    order = "work" if step in BY_OURSELVES else f"crash {step}"
+    pids = [workers.fork(order) for _ in phones]
+    commands = ring_and_press(stage, phones, hand_out=True, slow=step == "during_send")
+    if step == "during_send":
+        eventually(lambda: len(sends(stage)) == before + len(phones), seconds=60, what=lambda: told(commands))
+        for pid in pids:
+            workers.kill(pid)  # in the middle of their requests: the phones answer after 8 seconds
+    eventually(lambda: not set(pids) & set(workers.alive()), seconds=60, what=lambda: f"{step} {told(commands)}")
+    return commands
+
+
+def ring_and_press(stage: HasOffice, phones: range, *, hand_out: bool, slow: bool = False) -> list[UUID]:
+    """A call on each of these phones, Answer pressed by everybody; without `hand_out` the broker hears nothing."""
+    for place in phones:
+        if slow:
             stage.office.fault(str(201 + place), "slow", seconds=8.0, function="api-phone_operation")
         stage.office.incoming(f"030231255{place:02d}", target=str(201 + place))
-    everybody = len(stage.rows.users)
-    eventually(lambda: Pop.objects.filter(state="ringing").count() == everybody, seconds=30, what=stage.product.said)
-    pops = Pop.objects.select_related("leg", "user").order_by("leg__endpoint")
-    made = [request_answer(user=pop.user, leg=pop.leg, key=f"t:{pop.leg_id}", now=utc_now())[0].pk for pop in pops]
-    enqueue(made[:hand_out])
+    users = [stage.rows.users[place] for place in phones]
+    ringing = Pop.objects.filter(state="ringing", user__in=users).select_related("leg", "user")
+    eventually(lambda: ringing.count() == len(users), seconds=30, what=stage.product.said)
+    made = [request_answer(user=pop.user, leg=pop.leg, key=f"t:{pop.leg_id}", now=utc_now())[0].pk for pop in ringing]
+    if hand_out:
+        enqueue(made)
     return made
 
 

@@ -230,7 +230,7 @@ document.body.addEventListener("htmx:oobBeforeSwap", (event) => {
 document.body.addEventListener("htmx:afterRequest", (event) => {
   const xhr = event.detail.xhr;
   if (!xhr || event.detail.failed || !xhr.responseURL) return;
-  if (!xhr.responseURL.includes("/desk")) location.reload(); // sent to the sign-in page: the session is over
+  if (!new URL(xhr.responseURL).pathname.startsWith("/desk")) location.reload(); // sent to the sign-in page: the session is over
   const date = Date.parse(xhr.getResponseHeader("Date") || "");
   if (!Number.isNaN(date) && Math.abs(date / 1000 - serverNow()) > 2) setServerNow(date / 1000);
 });
