@@ -1,6 +1,6 @@
 """A model field for passcodes and PBX secrets: ciphertext in the column, a `Secret` in the program.
 
-The one module of `common` that imports Django. Keys come from `settings.ENCRYPTION_KEYS` (the first encrypts).
+Keys come from `settings.ENCRYPTION_KEYS` (the first encrypts).
 """
 
 from collections.abc import Sequence

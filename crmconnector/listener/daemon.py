@@ -5,15 +5,12 @@ One process serves all PBXes. Nothing here waits for the database while reading:
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import TypeVar
 
 import psycopg
 import structlog
-from asgiref.sync import sync_to_async
 from django.db import Error as DatabaseProblem
-from django.db import close_old_connections, connections
 
+from crmconnector.common.database import in_database
 from crmconnector.listener.lead import Lead
 from crmconnector.listener.link import pbxes_to_hear
 from crmconnector.listener.lock import LEADER_CLASS, SWEEPER_CLASS, LeaderLock
@@ -23,7 +20,6 @@ from crmconnector.pbx.models import Pbx
 STANDBY_TRY_SECONDS = 0.25
 CONFIGURATION_SECONDS = 2.0
 SWEEP_SECONDS = 1.0
-T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -99,19 +95,6 @@ class Listener:
                 await asyncio.sleep(SWEEP_SECONDS)
         finally:
             await lock.release()
-
-
-async def in_database(work: Callable[[], T]) -> T:
-    """Run one piece of database work in a thread; its connection goes back to the pool."""
-
-    def run() -> T:
-        close_old_connections()
-        try:
-            return work()
-        finally:
-            connections.close_all()
-
-    return await sync_to_async(run, thread_sensitive=False)()
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

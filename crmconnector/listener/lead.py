@@ -2,20 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Any
 
 import psycopg
 import structlog
 from asgiref.sync import sync_to_async
-from django.db import DataError, IntegrityError, close_old_connections, connections
-from django.db import Error as DatabaseProblem
+from django.db import DataError, IntegrityError
 
 from crmconnector.asterisk import ami
 from crmconnector.asterisk.ami_events import CoreShowChannel, parse
 from crmconnector.calls.events import CallEvent
 from crmconnector.calls.tracker import CallTracker
 from crmconnector.common.clock import from_epoch, utc_now
+from crmconnector.common.database import until_done
 from crmconnector.listener import link, resync
 from crmconnector.listener.dispatch import handle_batch
 from crmconnector.listener.fence import Fenced, next_epoch
@@ -43,8 +42,8 @@ class Lead:
         self._epoch = 0
 
     async def run(self) -> None:
-        self._epoch = await _retry(lambda: next_epoch(pbx_id=self.pbx.pk, now=utc_now()))
-        self._trunks, self._not_trunks = await _retry(lambda: link.trunk_names(self.pbx))
+        self._epoch = await until_done(lambda: next_epoch(pbx_id=self.pbx.pk, now=utc_now()))
+        self._trunks, self._not_trunks = await until_done(lambda: link.trunk_names(self.pbx))
         self._tracker.set_trunks(self._trunks)
         tasks = [
             asyncio.create_task(work)
@@ -91,7 +90,7 @@ class Lead:
         if not batch:
             return
         try:
-            users = await _retry(lambda: self._handled(batch))
+            users = await until_done(lambda: self._handled(batch))
         except (DataError, IntegrityError, ValueError, TypeError, KeyError) as error:
             log.exception("listener.batch_failed")
             await self._write_one_by_one(batch, error)
@@ -124,10 +123,10 @@ class Lead:
         found = self._tracker.resync(channels, item.at)
         await self._write(found)
         open_keys = {open_call.call for open_call in self._tracker.open_calls()}
-        users = await _retry(
+        users = await until_done(
             lambda: resync.close_unseen(pbx=self.pbx, epoch=self._epoch, open_keys=open_keys, now=utc_now())
         )
-        await _retry(lambda: link.close_gaps(pbx_id=self.pbx.pk, until_at=from_epoch(item.at)))
+        await until_done(lambda: link.close_gaps(pbx_id=self.pbx.pk, until_at=from_epoch(item.at)))
         await sync_to_async(wake, thread_sensitive=False)(users)
         await self._write_link_row()
         log.info("listener.in_step", pbx=self.pbx.name, channels=len(channels), open_calls=len(open_keys))
@@ -135,7 +134,7 @@ class Lead:
     async def _link_down(self, item: ami.LinkDown) -> None:
         heard = self._client.state().last_heard_at or item.at
         log.warning("listener.link_down", pbx=self.pbx.name, reason_code=item.reason_code, reason=item.reason)
-        await _retry(lambda: link.open_gap(pbx_id=self.pbx.pk, from_at=from_epoch(heard), reason=item.reason))
+        await until_done(lambda: link.open_gap(pbx_id=self.pbx.pk, from_at=from_epoch(heard), reason=item.reason))
         await self._write_link_row()
 
     async def _tell_link(self) -> None:
@@ -151,7 +150,7 @@ class Lead:
 
     async def _write_link_row(self) -> None:
         state = self._client.state()
-        await _retry(
+        await until_done(
             lambda: link.write_link(
                 pbx_id=self.pbx.pk,
                 connected=state.connected,
@@ -189,34 +188,14 @@ class Lead:
 
     async def _learn_endpoints(self) -> None:
         """Trunks as they are now in the rows: an administrator may have decided since."""
-        self._trunks, self._not_trunks = await _retry(lambda: link.trunk_names(self.pbx))
+        self._trunks, self._not_trunks = await until_done(lambda: link.trunk_names(self.pbx))
         self._tracker.set_trunks(self._trunks)
 
     async def _add_trunk(self, endpoint: str, because: str) -> None:
         self._trunks |= {endpoint}
         self._tracker.set_trunks(self._trunks)
-        await _retry(lambda: link.note_trunk(pbx_id=self.pbx.pk, endpoint=endpoint, because=because))
+        await until_done(lambda: link.note_trunk(pbx_id=self.pbx.pk, endpoint=endpoint, because=because))
 
     async def _bury(self, at: float, reason: str, raw: Any) -> None:
         text = json.dumps(raw, ensure_ascii=False, default=str)
-        await _retry(lambda: link.bury(pbx_id=self.pbx.pk, at=from_epoch(at), reason=reason, raw=text))
-
-
-async def _retry(work: Callable[[], Any]) -> Any:
-    """Database work in a thread, again and again while the database is away; other errors pass."""
-
-    def run() -> Any:
-        close_old_connections()
-        try:
-            return work()
-        finally:
-            connections.close_all()
-
-    while True:
-        try:
-            return await sync_to_async(run, thread_sensitive=False)()
-        except (DataError, IntegrityError):
-            raise
-        except DatabaseProblem as error:
-            log.warning("listener.database_away", reason=type(error).__name__)
-            await asyncio.sleep(RETRY_SECONDS)
+        await until_done(lambda: link.bury(pbx_id=self.pbx.pk, at=from_epoch(at), reason=reason, raw=text))

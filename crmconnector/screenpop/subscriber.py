@@ -9,13 +9,12 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from typing import TypeVar
 
 import structlog
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, connections
+from django.db import DatabaseError
 
+from crmconnector.common.database import in_database
 from crmconnector.common.redis import async_redis_client
 from crmconnector.screenpop.publisher import WAKE_CHANNEL
 from crmconnector.screenpop.selectors import Card, cards_after, newest_version, users_changed_after
@@ -26,7 +25,6 @@ LOOK_SECONDS = 1.0
 STREAMS_PER_USER = 5
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
 Render = Callable[[Card], dict[str, object]]
 StillAllowed = Callable[[], bool]
 
@@ -87,28 +85,15 @@ class Hub:
                 continue
             try:
                 if self._seen is None:
-                    self._seen = await in_thread(newest_version)
+                    self._seen = await in_database(newest_version)
                     self.wake(set(self._waiting))  # a card written before this look would not be newer than it
-                self._seen, changed = await in_thread(users_changed_after, self._seen)
+                self._seen, changed = await in_database(users_changed_after, self._seen)
                 self.wake(changed)
             except DatabaseError as error:
                 log.warning("screenpop.database_away", reason=type(error).__name__)
 
 
 hub = Hub()
-
-
-async def in_thread(function: Callable[..., T], *args: object, **kwargs: object) -> T:
-    """Run a read in a thread and give its database connection back at once."""
-
-    def run() -> T:
-        close_old_connections()
-        try:
-            return function(*args, **kwargs)
-        finally:
-            connections.close_all()
-
-    return await sync_to_async(run, thread_sensitive=False)()
 
 
 async def stream_cards(*, user_id: int, after: int, render: Render, still_allowed: StillAllowed) -> AsyncIterator[str]:
@@ -125,14 +110,14 @@ async def stream_cards(*, user_id: int, after: int, render: Render, still_allowe
             woken = await _woken(event)
             if time.monotonic() - last_check > RECHECK_SECONDS:
                 last_check = time.monotonic()
-                if not await in_thread(still_allowed):
+                if not await in_database(still_allowed):
                     yield sent("bye", {})
                     return
             if not woken:
                 yield ": still here\n\n"
                 continue
             try:
-                cards = await in_thread(_rendered_after, user_id, after, render)
+                cards = await in_database(_rendered_after, user_id, after, render)
             except DatabaseError:
                 event.set()  # the rows are still there; look again when the database is
                 await asyncio.sleep(LOOK_SECONDS)

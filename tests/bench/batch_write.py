@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -64,7 +65,7 @@ def _insert_the_same_rows() -> float:
     return time.perf_counter() - began
 
 
-def _rows_of(table: str) -> tuple[list[str], list[tuple[object, ...]]]:
+def _rows_of(table: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     with connection.cursor() as cursor:
         cursor.execute(f"select * from {table} order by id")
         return [column.name for column in cursor.description], cursor.fetchall()

@@ -1,7 +1,7 @@
 """A measured figure, always beside something simple that was measured in the same run on the same machine."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -39,7 +39,7 @@ def percentile(numbers: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def in_ms(name: str, seconds: Sequence[float], others: dict[str, Sequence[float]]) -> list[Figure]:
+def in_ms(name: str, seconds: Sequence[float], others: Mapping[str, Sequence[float]]) -> list[Figure]:
     """p50 and p99 of some durations, each against the middle of every other thing."""
     return [
         Figure(f"{name}, {word}", 1000 * percentile(seconds, share), "ms", against, 1000 * statistics.median(other))

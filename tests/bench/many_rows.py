@@ -74,7 +74,7 @@ def _numbered(model: type[models.Model]) -> str:
 def _multiply(row: models.Model, source: str, **changed: str) -> None:
     """Copies of a row, one for each of `source` (id, n); `changed` gives columns as SQL over s (and l, its leg)."""
     table = row._meta.db_table
-    columns = [field.column for field in row._meta.concrete_fields if field.column != "id" or "id" in changed]
+    columns = [str(field.column) for field in row._meta.concrete_fields if field.column != "id" or "id" in changed]
     values = ", ".join(changed.get(column, f"t.{column}") for column in columns)
     legs = f"left join {Leg._meta.db_table} as l on l.id = s.id" if "l.call_id" in values else ""
     with connection.cursor() as cursor:

@@ -68,10 +68,10 @@ def _answer(stage: Stage, stream: CardStream, press: httpx.Client) -> float:
     """Seconds from the POST of the button to the confirmed row, looked at every 2 ms."""
     stage.office.incoming("03023125447", did=DID)
     card = _card(stream, "ringing")
-    pop = Pop.objects.get(pk=card.content["pop"])
+    pop = Pop.objects.select_related("leg").get(pk=card.content["pop"])
     began = time.perf_counter()
     press.post(f"/desk/pops/{pop.pk}/answer", data={"key": f"answer:{pop.leg_id}:0"}).raise_for_status()
-    confirmed = CallCommand.objects.filter(leg_id=pop.leg_id, state="confirmed")
+    confirmed = CallCommand.objects.filter(leg=pop.leg, state="confirmed")
     while not confirmed.exists():
         if time.perf_counter() - began > 15:
             raise RuntimeError(f"not confirmed: {list(CallCommand.objects.values_list('state', 'sentence'))}")

@@ -26,11 +26,11 @@ class Came:
 def session_of(user: User) -> str:
     client = Client()
     client.force_login(user)
-    return client.cookies["sessionid"].value
+    return str(client.cookies["sessionid"].value)
 
 
 class CardStream:
-    """Reads GET /desk/stream in a thread of its own. The sizes of HTTP chunks are lines too, which mean nothing here."""
+    """Reads GET /desk/stream in its own thread. The sizes of HTTP chunks are lines too, which mean nothing here."""
 
     def __init__(self, address: str, session: str) -> None:
         place = urlsplit(address)

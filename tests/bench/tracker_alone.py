@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,12 @@ def _parsed(entry: dict[str, Any]) -> AmiEvent | None:
     return parse(entry["headers"], entry["t"])
 
 
-def _feed(stream: list[AmiEvent | None]) -> None:
+def _feed(stream: Sequence[AmiEvent | None]) -> CallTracker:
     tracker = CallTracker(trunks=TRUNKS)
     for event in stream:
         if event is not None:
             tracker.feed(event)
+    return tracker
 
 
 def _rate(work: Callable[[], object], count: int) -> float:

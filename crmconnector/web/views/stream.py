@@ -8,8 +8,9 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from crmconnector.common.database import in_database
 from crmconnector.screenpop.selectors import Card, latest_version
-from crmconnector.screenpop.subscriber import in_thread, stream_cards
+from crmconnector.screenpop.subscriber import stream_cards
 from crmconnector.users.models import User
 
 
@@ -19,7 +20,7 @@ async def pop_stream(request: HttpRequest) -> HttpResponse | StreamingHttpRespon
     user_id = (await request.auser()).pk or 0  # signed in: the middleware saw to it
     after = _last_seen(request)
     if after is None:
-        after = await in_thread(latest_version, user_id=user_id)
+        after = await in_database(latest_version, user_id=user_id)
     language = translation.get_language() or settings.LANGUAGE_CODE
     session_key = request.session.session_key
     response = StreamingHttpResponse(
