@@ -583,6 +583,40 @@ def test_a_blind_transfer_that_nobody_answers_is_not_ok(pbx):
     assert pbx.only(CallEnded)[0].transfers == (Transfer("blind", "PJSIP/204", None, False),)
 
 
+def test_a_transfer_that_comes_back_to_who_made_it_is_not_ok(pbx):
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.answers(ada, anna, "b")
+    pbx.send("BlindTransfer", **pbx._as("Transferer", anna), **pbx._as("Transferee", ada), Result="Success")
+    pbx.leave(anna, "b")
+    pbx.leave(ada, "b")
+    pbx.hangup(anna)
+    again = pbx.rung(ada, "1.3", "PJSIP/204-00000003", call=ada)
+    pbx.answers(ada, again, "c")
+    pbx.hangups(again, ada)
+    assert pbx.only(CallEnded)[0].transfers == (Transfer("blind", "PJSIP/204", None, False),)
+
+
+def test_a_consultation_given_up_within_the_same_call_was_not_answered_elsewhere(pbx):
+    """A transfer by feature code: Anna dials Bert under Ada's Linkedid, and gives up."""
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.answers(ada, anna, "b")
+    bert = pbx.rung(anna, "1.3", "PJSIP/205-00000003", call=ada)
+    pbx.dial_end(anna, bert, "CANCEL")
+    pbx.hangup(bert, 0)
+    assert ended(pbx) == [("PJSIP/205", "cancelled", None)]
+
+
+def test_a_call_that_was_told_is_not_merged_into_one_that_was_not(pbx):
+    silent = pbx.new("1.1", "PJSIP/204-00000001")
+    ada = ada_calls(pbx, uid="1.5")
+    pbx.dial(ada, silent)
+    pbx.rings(silent)
+    assert pbx.only(CallMerged) == []
+    assert {event.call for event in pbx.told} == {ada}
+
+
 def consult(pbx):
     """Ada talks with Anna, who calls Bert from a second line."""
     ada = ada_calls(pbx)
