@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 import phonenumbers
 from django.db.models import Count, F, Window
 from django.db.models.functions import RowNumber
-from phonenumbers import geocoder
 
 from crmconnector.calls.ledger import CallLedger
 from crmconnector.calls.models import Call, Leg
@@ -161,4 +160,7 @@ def _person(person: Person) -> PersonFacts:
 def _country_name(reading: NumberReading) -> str:
     if not reading.e164:
         return ""
+    # Imported here: its tables take 100 MB and a second, and only the listener draws cards.
+    from phonenumbers import geocoder
+
     return str(geocoder.country_name_for_number(phonenumbers.parse(reading.e164, None), "en"))

@@ -4,6 +4,7 @@ import asyncio
 import signal
 
 from django.core.management.base import BaseCommand
+from phonenumbers import geocoder  # noqa: F401  (a second's worth of tables: now, not at the first call)
 
 from crmconnector.listener.daemon import Listener
 
