@@ -28,7 +28,8 @@ ENCRYPTION_KEYS = env.keys("ENCRYPTION_KEYS")  # the first encrypts; the others 
 DEBUG = env.boolean("DEBUG", default=False)
 BIND = env.text("BIND", default="127.0.0.1")
 PORT = env.port("PORT", default=8000)
-ALLOWED_HOSTS = env.list_of("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+# This machine itself is always among them: health checks ask there.
+ALLOWED_HOSTS = [*env.list_of("ALLOWED_HOSTS"), "127.0.0.1", "localhost", "[::1]"]
 PUBLIC_URL = env.text("PUBLIC_URL", default="")  # https://desk.example.net, when behind a reverse proxy
 TIME_ZONE = env.text("TIME_ZONE", default="UTC")
 if TIME_ZONE not in zoneinfo.available_timezones():

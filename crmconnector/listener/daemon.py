@@ -12,10 +12,10 @@ from django.db import Error as DatabaseProblem
 
 from crmconnector.common.database import in_database
 from crmconnector.listener.lead import Lead
-from crmconnector.listener.link import pbxes_to_hear
 from crmconnector.listener.lock import LEADER_CLASS, SWEEPER_CLASS, LeaderLock
 from crmconnector.listener.sweeper import sweep
 from crmconnector.pbx.models import Pbx
+from crmconnector.pbx.selectors import pbxes_heard_here
 
 STANDBY_TRY_SECONDS = 0.25
 CONFIGURATION_SECONDS = 2.0
@@ -57,7 +57,7 @@ class Listener:
 
     async def _wanted(self) -> dict[tuple, Pbx] | None:
         try:
-            return {pbx.fingerprint: pbx for pbx in await in_database(pbxes_to_hear)}
+            return {pbx.fingerprint: pbx for pbx in await in_database(lambda: list(pbxes_heard_here()))}
         except DatabaseProblem as error:
             log.warning("listener.database_away", reason=type(error).__name__)
             return None

@@ -2,18 +2,12 @@
 
 from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 
 from crmconnector.listener.models import DeadLetter
 from crmconnector.pbx.models import LinkGap, Pbx, PbxLink, Trunk
 
 MOST_DEAD_LETTERS = 1000
-
-
-def pbxes_to_hear() -> list[Pbx]:
-    """Enabled PBXes; the pretend one only in a rehearsal, and then it alone."""
-    return list(Pbx.objects.filter(enabled=True, simulated=settings.REHEARSAL))
 
 
 def write_link(

@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from crmconnector.pbx.models import LinkGap, Pbx, PbxLink
 
 HEARD_STALE_SECONDS = 20.0  # the listener writes `heard_at` every other second; older means nobody listens
-FALLBACK_COUNTRY = "GB"
-LEAST_READ = "system,call,agent,user,originate,reporting"
-LEAST_WRITE = "call,originate,reporting"
+FALLBACK_COUNTRY = "US"  # README: set PBX_COUNTRY
+LEAST_READ = "system,call,agent"
+LEAST_WRITE = "reporting"
 
 
 @dataclass(frozen=True, slots=True)

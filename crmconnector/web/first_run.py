@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from crmconnector.contacts.models import Contact
 from crmconnector.pbx.models import Pbx
 from crmconnector.users.models import User
+from crmconnector.web.views.health import all_parts_ok
 from phones.models import Phone
 
 
@@ -22,8 +23,9 @@ class Step:
 
 def first_steps(user: User) -> list[Step]:
     """The first that is not done is marked as the one to do now."""
-    rows = [
-        (True, _("Everything is running"), _("Web, listener, worker, database and broker."), "health", _("Health")),
+    rows: list[tuple[bool, str, str, str, str]] = [
+        (all_parts_ok(), _("Everything is running"), _("Web, listener, worker, database and broker."), "health",
+         _("Health")),
         (True, _("You are signed in as %(name)s") % {"name": user.username},
          _("The password stands in the terminal that started this."), "", ""),
         (Pbx.objects.filter(simulated=False).exists(), _("Connect a PBX"),

@@ -11,9 +11,7 @@ from crmconnector.calls.events import (
     Party,
     QueueEntered,
 )
-from tests.support.ami_stream import AmiStream
-
-ADA = Party("PJSIP/trunk", "+442079460123", None)
+from tests.support.ami_stream import ADA, AmiStream
 
 
 @pytest.fixture(params=[1, 2], ids=["once", "twice"])

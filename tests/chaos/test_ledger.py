@@ -25,7 +25,7 @@ def call(office) -> Call:
 
 
 def lives(*names: str) -> list[Life]:
-    return [Life(name, time.time() - 60, time.time() - 30) for name in names]
+    return [Life(name, time.time() - 60, time.time() - 30, answered=True) for name in names]
 
 
 def sent(times: int = 1, extension: str = "201") -> list[dict[str, object]]:
@@ -75,3 +75,8 @@ def test_a_card_that_stays_open_is_seen(call):
 def test_a_gap_that_stays_open_is_seen(office, call):
     LinkGap.objects.create(pbx=office.pbx, from_at=utc_now() - timedelta(minutes=1))
     assert "is still open" in check_ledger(lives=lives(call.linkedid), journal=sent()).problems[0]
+
+
+def test_an_answered_call_that_is_told_as_missed_is_seen(call):
+    Call.objects.update(disposition="no_answer")
+    assert "was answered and is told" in check_ledger(lives=lives(call.linkedid), journal=sent()).problems[0]

@@ -2,16 +2,17 @@
 
 import asyncio
 import json
+import threading
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import connection, transaction
 
 from crmconnector.common.clock import utc_now
 from crmconnector.listener.dispatch import handle_batch
 from crmconnector.screenpop import subscriber
 from crmconnector.screenpop.models import Pop
-from crmconnector.screenpop.publisher import wake
+from crmconnector.screenpop.publisher import touch_pops, wake
 from crmconnector.screenpop.subscriber import STREAMS_PER_USER, Hub, stream_cards
 from tests.support.story import answered_call, inbound_call, missed_call
 
@@ -153,33 +154,55 @@ def test_a_signed_out_user_gets_a_goodbye_and_no_more_cards(office, monkeypatch)
     assert asyncio.run(story())[0][0] == "bye"
 
 
-def test_versions_of_one_user_are_committed_in_their_order(office):
-    """A reader that has seen a version never misses an older one: the versions are taken under the user's lock."""
-    import threading
-
+def test_a_version_is_given_only_after_the_older_one_of_that_user_is_committed(office):
+    """Or a reader that has seen the newer one would never look for the older one that becomes visible later."""
     ring(office)
-    start = threading.Barrier(4)
+    pop = Pop.objects.get()
+    taken, may_commit, second_done = threading.Event(), threading.Event(), threading.Event()
 
-    def change(place):
-        start.wait()
-        for turn in range(5):
-            ring(office, number=f"0302312{place}{turn}00", key=f"{place}{turn}.1", announce=False)
+    def first():
+        with transaction.atomic():
+            touch_pops(legs=[(pop.call_id, pop.user_id)], now=utc_now())
+            taken.set()
+            may_commit.wait(10)
+        connection.close()
 
-    seen: list[int] = []
-    changers = [threading.Thread(target=change, args=(place,)) for place in range(1, 5)]
-    for one in changers:
+    def second():
+        taken.wait(10)
+        with transaction.atomic():
+            touch_pops(legs=[(pop.call_id, pop.user_id)], now=utc_now())
+        second_done.set()
+        connection.close()
+
+    workers = [threading.Thread(target=one) for one in (first, second)]
+    for one in workers:
         one.start()
-    while any(one.is_alive() for one in changers):
-        new = list(
-            Pop.objects.filter(version__gt=seen[-1] if seen else 0)
-            .order_by("version")
-            .values_list("version", flat=True)
-        )
-        seen += new
-    seen += Pop.objects.filter(version__gt=seen[-1]).order_by("version").values_list("version", flat=True)
-    for one in changers:
-        one.join()
-    assert seen == sorted(Pop.objects.values_list("version", flat=True))
+    taken.wait(10)
+    overtook = second_done.wait(0.5)
+    may_commit.set()
+    for one in workers:
+        one.join(10)
+    assert not overtook
+    assert second_done.is_set()
+
+
+def test_cards_of_different_users_do_not_wait_for_each_other(office):
+    ring(office)
+    ring(office, endpoint="PJSIP/202", key="2.1")
+    mine, other = (Pop.objects.get(user=user) for user in office.users[:2])
+    done = threading.Event()
+
+    def touch_other():
+        touch_pops(legs=[(other.call_id, other.user_id)], now=utc_now())
+        done.set()
+        connection.close()
+
+    with transaction.atomic():
+        touch_pops(legs=[(mine.call_id, mine.user_id)], now=utc_now())
+        thread = threading.Thread(target=touch_other)
+        thread.start()
+        assert done.wait(10)
+    thread.join(10)
 
 
 def test_a_missed_call_closes_its_card(office):

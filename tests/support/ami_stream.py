@@ -3,7 +3,7 @@
 from typing import Any
 
 from crmconnector.asterisk.ami_events import parse
-from crmconnector.calls.events import CallEvent
+from crmconnector.calls.events import CallEnded, CallEvent, LegEnded, Party
 from crmconnector.calls.tracker import CallTracker
 
 STATES = {0: "Down", 4: "Ring", 5: "Ringing", 6: "Up"}
@@ -155,3 +155,29 @@ class AmiStream:
     def list_ends(self, items: int | None = None) -> None:
         more = {} if items is None else {"ListItems": str(items)}
         self.send("CoreShowChannelsComplete", **more)
+
+
+# --- what many stories begin with, and what is asked of all ---
+
+ADA = Party("PJSIP/trunk", "+442079460123", None)
+
+
+def ada_calls(pbx: AmiStream, uid: str = "1.1") -> str:
+    return pbx.caller(uid, "PJSIP/trunk-00000001", "+442079460123", "25101")
+
+
+def local_member(pbx: AmiStream, ada: str, number: int) -> tuple[str, str, str]:
+    """A queue or group member behind a Local channel: A -> ;1 = ;2 -> phone."""
+    one, two = pbx.local(f"1.{number}1", f"1.{number}2", f"20{number}@from-queue-{number}", call=ada)
+    pbx.dial(ada, one)
+    phone = pbx.rung(two, f"1.{number}3", f"PJSIP/20{number}-000000{number}3", call=ada)
+    pbx.rings(one)
+    return one, two, phone
+
+
+def ended(pbx: AmiStream) -> list[tuple[str, str, str | None]]:
+    return [(event.endpoint, event.outcome, event.answered_by) for event in pbx.only(LegEnded)]
+
+
+def dispositions(pbx: AmiStream) -> list[str]:
+    return [event.disposition for event in pbx.only(CallEnded)]

@@ -34,7 +34,9 @@ def check_ledger(*, lives: Sequence[Life], journal: Iterable[Mapping[str, Any]],
     (epoch seconds). Call this when every call has ended and the listener is in step.
     """
     balance = Balance()
-    _check_calls(balance, lives, [*blind, *_gaps(balance)])
+    deaf = [*blind, *_gaps(balance)]
+    _check_calls(balance, lives, deaf)
+    _check_answers(balance, lives, deaf)
     _check_pops(balance)
     _check_sends(balance, journal)
     return balance
@@ -53,6 +55,16 @@ def _check_calls(balance: Balance, lives: Sequence[Life], deaf: Sequence[Span]) 
     endings = Counter(Call.objects.values_list("disposition", flat=True))
     balance.counts |= {"calls made": len(lives), "calls in the log": sum(rows.values()), "in a gap": len(unheard)}
     balance.counts["dispositions"] = ", ".join(f"{name or 'none'} {count}" for name, count in endings.most_common())
+
+
+def _check_answers(balance: Balance, lives: Sequence[Life], deaf: Sequence[Span]) -> None:
+    """Answered or not must be told as it was, of every call that was heard from its beginning to its end."""
+    told = dict(Call.objects.values_list("linkedid", "disposition"))
+    heard = [life for life in lives if life.call in told and not any(_touch(life, span) for span in deaf)]
+    for life in heard:
+        if life.answered != (told[life.call] == "answered"):
+            was = "answered" if life.answered else "not answered"
+            balance.problems.append(f"call {life.call} was {was} and is told as {told[life.call]!r}")
 
 
 def _check_pops(balance: Balance) -> None:
@@ -77,7 +89,8 @@ def _check_sends(balance: Balance, journal: Iterable[Mapping[str, Any]]) -> None
     balance.problems += [f"{key} sent without an order" for key in sends if key.startswith("nobody")]
     unsettled = CallCommand.objects.filter(settled=False).values_list("idempotency_key", "state")
     balance.problems += [f"command {key} is still {state}" for key, state in unsettled]
-    ends = Counter(CallCommand.objects.order_by().values_list("state", flat=True))
+    told = CallCommand.objects.order_by().values_list("state", "reason_code")
+    ends = Counter(f"{state} ({code})" if code else state for state, code in told)
     balance.counts |= {"commands": sum(ends.values()), "sends": sum(sends.values())}
     balance.counts["command ends"] = ", ".join(f"{state} {count}" for state, count in ends.most_common()) or "none"
 
@@ -97,6 +110,11 @@ def _gaps(balance: Balance) -> list[Span]:
     balance.problems += [f"the gap since {gap} is still open" for gap in gaps if gap.until_at is None]
     balance.counts["gaps"] = len(gaps)
     return [(gap.from_at.timestamp(), gap.until_at.timestamp()) for gap in gaps if gap.until_at is not None]
+
+
+def _touch(life: Life, span: Span) -> bool:
+    ended_at = life.ended_at or float("inf")
+    return life.begun_at <= span[1] + SLACK_SECONDS and ended_at >= span[0] - SLACK_SECONDS
 
 
 def _within(life: Life, spans: Sequence[Span]) -> bool:

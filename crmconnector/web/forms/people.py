@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LONGEST_PASSWORD = 1024  # a longer one would only cost time to hash
 ROLES_MEAN = gettext_lazy(
-    "An agent sees the own calls, a supervisor those of the teams, an administrator everything and the set-up."
+    "Agents see their own calls, supervisors those of their teams. Administrators see all and set everything up."
 )
 EMPTY_MAKES_ONE = gettext_lazy("At least 12 characters. Leave blank and we make one, shown to you once.")
 
@@ -108,4 +108,4 @@ class OwnPasswordForm(forms.Form):
 
 
 class TeamForm(forms.Form):
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=80, validators=[no_controls])
+    name = forms.CharField(label=gettext_lazy("New team"), max_length=80, validators=[no_controls])

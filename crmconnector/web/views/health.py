@@ -10,9 +10,9 @@ from django.views.decorators.http import require_GET
 from redis.exceptions import RedisError
 
 from crmconnector.common.clock import utc_now
-from crmconnector.listener.link import pbxes_to_hear
 from crmconnector.listener.models import Heartbeat
 from crmconnector.pbx.models import PbxLink
+from crmconnector.pbx.selectors import pbxes_heard_here
 from tasks.heartbeat import workers_alive
 
 SWEEPER_STALE_SECONDS = 10.0
@@ -34,6 +34,11 @@ def readyz(request: HttpRequest) -> JsonResponse:
     parts = {name: checked(check, now) for name, check in CHECKS.items()}
     ready = all(part["ok"] for part in parts.values())
     return JsonResponse({"ready": ready, "parts": parts}, status=200 if ready else 503)
+
+
+def all_parts_ok() -> bool:
+    now = utc_now()
+    return all(checked(check, now)["ok"] for check in CHECKS.values())
 
 
 def _database(now: datetime) -> Part:
@@ -62,7 +67,7 @@ def _sweeper(now: datetime) -> Part:
 
 def _pbx_link(now: datetime) -> Part:
     """Every PBX that should be heard, with the age of the last sign. No PBX at all is not a fault of ours."""
-    heard = pbxes_to_hear()
+    heard = list(pbxes_heard_here())
     links = {link.pbx_id: link for link in PbxLink.objects.filter(pbx__in=heard)}
     rows = [_one_link(pbx.name, links.get(pbx.pk), now) for pbx in heard]
     return {"ok": all(row["ok"] for row in rows), "links": rows}

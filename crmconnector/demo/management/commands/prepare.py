@@ -15,6 +15,7 @@ from crmconnector.common.addresses import AmiAddress
 from crmconnector.common.numbers import is_country
 from crmconnector.pbx.connection import connect_pbx
 from crmconnector.pbx.models import Pbx
+from crmconnector.pbx.selectors import FALLBACK_COUNTRY
 from crmconnector.users.services import ensure_login
 
 
@@ -26,7 +27,9 @@ class Command(BaseCommand):
         made = self._ensure_login()
         if settings.AMI_ADDRESS:
             self._connect(settings.AMI_ADDRESS)
-        rehearsal = not Pbx.objects.filter(enabled=True, simulated=False).exists()
+        # Without a simulator's ports nobody has a rehearsal in mind: a server whose PBX is entered on its page later.
+        may_rehearse = bool(os.environ.get("SIMULATOR_AMI_PORT"))
+        rehearsal = may_rehearse and not Pbx.objects.filter(enabled=True, simulated=False).exists()
         if rehearsal:
             call_command("load_demo", verbosity=0)
         self.stdout.write(json.dumps({"rehearsal": rehearsal, "login_made": made}))
@@ -38,7 +41,7 @@ class Command(BaseCommand):
         return ensure_login(username=username, password=password)[1]
 
     def _connect(self, address: AmiAddress) -> None:
-        country = settings.PBX_COUNTRY or "US"
+        country = settings.PBX_COUNTRY or FALLBACK_COUNTRY
         if not is_country(country):
             raise CommandError(f"PBX_COUNTRY: {country!r} is not a country. Give two letters, such as DE.")
         connect_pbx(

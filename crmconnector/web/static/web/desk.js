@@ -8,6 +8,7 @@ const LOOK_MS = 150;
 const LOST_MS = 5000;
 const ELSEWHERE_MS = 20000;
 const MOST_CLOSED = 3;
+const KNOWN_BY_HEARING = '#cards > article:not([data-state="closed"]), #desk-lines > .line, #desk-side li, #rail-foot > .row';
 const cards = document.querySelector("#cards");
 const plainTitle = document.title;
 const announced = new Set();
@@ -122,7 +123,7 @@ function showLost() {
   const banner = document.getElementById("stream-lost");
   banner.querySelector("[data-lost-at]").textContent = clockText(lostAt);
   banner.hidden = false;
-  for (const each of document.querySelectorAll("#cards > article, #desk-lines > .line")) each.classList.add("is-stale");
+  for (const each of document.querySelectorAll(KNOWN_BY_HEARING)) each.classList.add("is-stale");
 }
 
 function onState(state) {

@@ -1,0 +1,215 @@
+"""Every case runs twice: with each event once, and with each event sent twice. Both must tell the same."""
+
+import pytest
+
+from crmconnector.calls.events import (
+    CallAnswered,
+    CallEnded,
+    CallMerged,
+    CallStarted,
+    LegChanged,
+    LegRinging,
+    Transfer,
+)
+from tests.support.ami_stream import ADA, AmiStream, ada_calls, dispositions, ended
+
+
+@pytest.fixture(params=[1, 2], ids=["once", "twice"])
+def pbx(request):
+    return AmiStream("PJSIP/trunk", repeat=request.param)
+
+
+def test_blind_transfer_rings_the_target_with_the_caller(pbx):
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.answers(ada, anna, "b")
+    pbx.send(
+        "BlindTransfer", **pbx._as("Transferer", anna), **pbx._as("Transferee", ada), Result="Success", Extension="205"
+    )
+    pbx.leave(anna, "b")
+    pbx.leave(ada, "b")
+    pbx.hangup(anna)
+    bert = pbx.rung(ada, "1.3", "PJSIP/205-00000003", call=ada)
+    assert pbx.only(LegRinging)[-1].far == ADA
+    pbx.answers(ada, bert, "c")
+    pbx.hangups(bert, ada)
+    assert pbx.only(CallEnded)[0].transfers == (Transfer("blind", "PJSIP/204", ("PJSIP/trunk", "PJSIP/205"), True),)
+    assert pbx.only(CallEnded)[0].answered_by == "PJSIP/204"
+    assert pbx.only(CallEnded)[0].talked_with == ("PJSIP/204", "PJSIP/205")
+
+
+def test_a_blind_transfer_that_nobody_answers_is_not_ok(pbx):
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.answers(ada, anna, "b")
+    pbx.send("BlindTransfer", **pbx._as("Transferer", anna), **pbx._as("Transferee", ada), Result="Success")
+    pbx.hangups(anna, ada)
+    assert pbx.only(CallEnded)[0].transfers == (Transfer("blind", "PJSIP/204", None, False),)
+
+
+def test_a_transfer_that_comes_back_to_who_made_it_is_not_ok(pbx):
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.answers(ada, anna, "b")
+    pbx.send("BlindTransfer", **pbx._as("Transferer", anna), **pbx._as("Transferee", ada), Result="Success")
+    pbx.leave(anna, "b")
+    pbx.leave(ada, "b")
+    pbx.hangup(anna)
+    again = pbx.rung(ada, "1.3", "PJSIP/204-00000003", call=ada)
+    pbx.answers(ada, again, "c")
+    pbx.hangups(again, ada)
+    assert pbx.only(CallEnded)[0].transfers == (Transfer("blind", "PJSIP/204", None, False),)
+
+
+def test_a_consultation_given_up_within_the_same_call_was_not_answered_elsewhere(pbx):
+    """A transfer by feature code: Anna dials Bert under Ada's Linkedid, and gives up."""
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.answers(ada, anna, "b")
+    bert = pbx.rung(anna, "1.3", "PJSIP/205-00000003", call=ada)
+    pbx.dial_end(anna, bert, "CANCEL")
+    pbx.hangup(bert, 0)
+    assert ended(pbx) == [("PJSIP/205", "cancelled", None)]
+
+
+def test_a_call_that_was_told_is_not_merged_into_one_that_was_not(pbx):
+    silent = pbx.new("1.1", "PJSIP/204-00000001")
+    ada = ada_calls(pbx, uid="1.5")
+    pbx.dial(ada, silent)
+    pbx.rings(silent)
+    assert pbx.only(CallMerged) == []
+    assert {event.call for event in pbx.told} == {ada}
+
+
+def consult(pbx):
+    """Ada talks with Anna, who calls Bert from a second line."""
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.answers(ada, anna, "b")
+    line2 = pbx.caller("1.3", "PJSIP/204-00000003", "204", "205")
+    bert = pbx.rung(line2, "1.4", "PJSIP/205-00000004", call=line2)
+    return ada, anna, line2, bert
+
+
+def test_attended_transfer_merges_the_calls_and_bert_sees_ada(pbx):
+    ada, anna, line2, bert = consult(pbx)
+    pbx.answers(line2, bert, "c")
+    pbx.linked(ada, ada)
+    pbx.leave(ada, "b")
+    pbx.enter(ada, "c", swap=line2)
+    assert [(event.leg, event.far) for event in pbx.only(LegChanged)] == [(bert, ADA)]
+    pbx.send(
+        "AttendedTransfer",
+        **pbx._as("OrigTransferer", anna),
+        **pbx._as("SecondTransferer", line2),
+        Result="Success",
+        DestType="Bridge",
+    )
+    for uid in (line2, bert):
+        pbx.linked(uid, ada)
+    pbx.leave(line2, "c")
+    pbx.leave(anna, "b")
+    pbx.hangups(line2, anna)
+    assert [(event.call, event.into) for event in pbx.only(CallMerged)] == [("1.3", "1.1")]
+    assert [(event.call, event.leg, event.far) for event in pbx.only(LegChanged)] == [("1.1", bert, ADA)]
+    pbx.hangups(bert, ada)
+    last = pbx.only(CallEnded)
+    assert [event.call for event in last] == ["1.1"]
+    assert last[0].transfers == (Transfer("attended", "PJSIP/204", ("PJSIP/trunk", "PJSIP/205"), True),)
+    assert pbx.tracker.open_calls() == []
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_blonde_transfer_changes_the_number_on_the_ringing_phone(pbx, answered):
+    ada, anna, line2, bert = consult(pbx)
+    pbx.send(
+        "AttendedTransfer",
+        **pbx._as("OrigTransferer", anna),
+        **pbx._as("SecondTransferer", line2),
+        Result="Success",
+        DestType="App",
+        DestApp="Dial",
+    )
+    pbx.dial_end(line2, bert, "NOANSWER")
+    pbx.linked(bert, ada)
+    pbx.dial(ada, bert)
+    pbx.leave(anna, "b")
+    pbx.leave(ada, "b")
+    pbx.hangups(anna, line2)
+    assert [leg.endpoint for leg in pbx.only(LegRinging)] == ["PJSIP/204", "PJSIP/205"]
+    assert [(event.leg, event.far) for event in pbx.only(LegChanged)] == [(bert, ADA)]
+    if not answered:
+        pbx.hangups(bert, ada, cause=0)
+        assert ended(pbx)[-1] == ("PJSIP/205", "cancelled", None)
+        return
+    pbx.answers(ada, bert, "c")
+    pbx.hangups(bert, ada)
+    assert pbx.only(CallEnded)[0].transfers == (Transfer("blonde", "PJSIP/204", ("PJSIP/trunk", "PJSIP/205"), True),)
+
+
+@pytest.mark.parametrize("pickup_event", [True, False])
+def test_a_picked_up_call_pops_on_the_picker_and_is_elsewhere_for_the_phone_that_rang(pbx, pickup_event):
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    picker = pbx.caller("1.3", "PJSIP/205-00000003", "205", "*8")
+    pbx.up(picker)
+    if pickup_event:
+        pbx.send("Pickup", **pbx.channels[picker], **pbx._as("Target", anna))
+    pbx.dial_end(ada, anna, "CANCEL")
+    pbx.dial(ada, picker)
+    pbx.dial_end(ada, picker, "ANSWER")
+    pbx.hangup(anna, 26)
+    pbx.up(ada)
+    pbx.enter(picker, "b")
+    pbx.linked(picker, ada)
+    pbx.enter(ada, "b")
+    assert [(leg.endpoint, leg.picked_up, leg.far) for leg in pbx.only(LegRinging)] == [
+        ("PJSIP/204", False, ADA),
+        ("PJSIP/205", True, ADA),
+    ]
+    assert ended(pbx) == [("PJSIP/204", "elsewhere", "PJSIP/205")]
+    assert [(event.call, event.into) for event in pbx.only(CallMerged)] == [("1.3", "1.1")]
+    pbx.hangups(picker, ada)
+    assert [(event.call, event.picked_up, event.answered_by) for event in pbx.only(CallEnded)] == [
+        ("1.1", True, "PJSIP/205")
+    ]
+
+
+def test_parked_callers_do_not_talk_with_each_other(pbx):
+    ada = ada_calls(pbx)
+    eve = pbx.caller("1.2", "PJSIP/trunk-00000002", "+4930", "25101")
+    for uid in (ada, eve):
+        pbx.up(uid)
+        pbx.enter(uid, "park", kind="parking", technology="holding_bridge")
+    assert pbx.only(CallAnswered, CallMerged) == []
+    pbx.hangups(ada, eve)
+    assert dispositions(pbx) == ["no_answer", "no_answer"]
+
+
+def test_callers_in_a_conference_are_calls_of_their_own(pbx):
+    uids = [pbx.caller(f"1.{n}", f"PJSIP/20{n}-0000000{n}", f"20{n}", "800") for n in (1, 2, 3)]
+    announcer = pbx.new("1.9", "CBAnn/800-00000009;1", state=6)
+    for uid in (announcer, *uids):
+        pbx.up(uid)
+        pbx.enter(uid, "conference", kind="base", technology="softmix")
+    pbx.hangups(*uids, announcer)
+    assert pbx.only(CallMerged) == []
+    assert [(event.call, event.disposition) for event in pbx.only(CallEnded)] == [
+        ("1.1", "answered"),
+        ("1.2", "answered"),
+        ("1.3", "answered"),
+    ]
+    assert not any("CBAnn" in repr(event) for event in pbx.told)
+
+
+def test_a_masquerade_keeps_the_endpoint_of_the_channel(pbx):
+    ada = ada_calls(pbx)
+    pbx.send("Rename", Uniqueid=ada, Channel="PJSIP/trunk-00000001", Newname="PJSIP/trunk-00000001<MASQ>")
+    pbx.channels[ada]["Channel"] = "PJSIP/trunk-00000001<MASQ>"
+    pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    assert pbx.only(LegRinging)[0].far.endpoint == "PJSIP/trunk"
+
+
+def test_endpoint_names_may_contain_dashes(pbx):
+    pbx.caller("1.1", "PJSIP/front-desk-2-0000000a", "201", "204")
+    assert pbx.only(CallStarted)[0].caller.endpoint == "PJSIP/front-desk-2"
