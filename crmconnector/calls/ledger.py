@@ -40,7 +40,9 @@ class CallLedger:
         self._changed: dict[int, Model] = {}
         self._new: list[Call | Leg] = []
         self._people: dict[NumberReading, list[Person]] = people_with_numbers(
-            self.read(one.caller.number) for one in batch if isinstance(one, ev.CallStarted | ev.CallChanged)
+            self.read(one.caller.number)
+            for one in batch
+            if isinstance(one, ev.CallStarted | ev.CallChanged) and not one.caller.restricted
         )
 
     def apply(self, event: ev.CallEvent) -> None:

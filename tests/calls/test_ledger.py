@@ -1,5 +1,8 @@
 """Call events become rows: once, completely, and the same however often they are told."""
 
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
 from crmconnector.calls import events as ev
 from crmconnector.calls.models import Call, Leg
 from crmconnector.common.clock import from_epoch, utc_now
@@ -81,7 +84,9 @@ def test_several_people_on_one_number_are_all_shown_and_none_is_linked(office):
 def test_a_withheld_caller_is_never_looked_up(office):
     office.add_contact("Ada Lovelace", "030 23125447")
     batch = inbound_call(leg_endpoint="PJSIP/201", number="03023125447", restricted=True)
-    told(office, batch)
+    with CaptureQueriesContext(connection) as asked:
+        told(office, batch)
+    assert [query for query in asked if "contacts_contactnumber" in query["sql"]] == []
     payload = Pop.objects.get().payload
     assert payload["caller"]["kind"] == "withheld"
     assert payload["people"] == []
@@ -105,9 +110,6 @@ def test_a_storm_of_calls_takes_no_query_per_call(office, django_assert_num_quer
             for place in range(count)
             for event in inbound_call(leg_endpoint="PJSIP/201", number=f"0302312{place:04d}", key=f"{prefix}.{place}")
         ]
-
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
 
     with CaptureQueriesContext(connection) as few:
         told(office, storm("1", 3))

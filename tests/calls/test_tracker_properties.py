@@ -1,6 +1,8 @@
 """What must hold for any stream: nothing raises, nothing stays, nothing is told twice."""
 
 import json
+import re
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -193,3 +195,22 @@ def test_ended_calls_are_forgotten_but_their_graves_are_bounded(monkeypatch):
     assert len(pbx.tracker._picture._dead_channels) == 10
     assert len(pbx.tracker._picture._dead_calls) == 10
     assert_empty(pbx.tracker._picture)
+
+
+def one_day_later(entry, day):
+    """The same event with other ids, as if the story happened again."""
+    text = json.dumps(entry["headers"])
+    return json.loads(re.sub(r"\b(\d{10})(?=\.\d)", lambda found: str(int(found[1]) + day * 86_400), text))
+
+
+def test_thousands_of_calls_leave_nothing_behind(capsys):
+    headers = [one_day_later(entry, day) for day in range(20) for stream in STREAMS.values() for entry in stream]
+    events = [event for event in (parse(one, 1.0) for one in headers) if event is not None]
+    tracker = CallTracker(trunks=TRUNKS)
+    begun = time.process_time()
+    told = sum(len(tracker.feed(event)) for event in events)
+    rate = len(events) / max(time.process_time() - begun, 1e-9)
+    with capsys.disabled():
+        print(f"\ntracker alone: {rate:,.0f} events a second, {told} call events of {len(events)} events")
+    assert told > 20 * len(STREAMS)
+    assert_empty(tracker._picture)

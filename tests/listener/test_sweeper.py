@@ -63,9 +63,11 @@ def test_a_request_nobody_takes_says_so_and_is_withdrawn_in_time(command, handed
 
 
 def test_a_worker_that_died_after_the_grant_is_never_replaced_only_told(command, handed_out):
+    aged(command, 5)
     grant_command(command_id=command.pk, now=utc_now() - timedelta(seconds=4))
     assert swept(command)
     assert (command.state, command.settled) == ("unknown", False)
+    assert not swept(command), "watched, not touched"
     assert handed_out == []
 
 
