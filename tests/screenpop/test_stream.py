@@ -157,12 +157,13 @@ def test_a_signed_out_user_gets_a_goodbye_and_no_more_cards(office, monkeypatch)
 def test_a_version_is_given_only_after_the_older_one_of_that_user_is_committed(office):
     """Or a reader that has seen the newer one would never look for the older one that becomes visible later."""
     ring(office)
-    pop = Pop.objects.get()
+    ring(office, number="03023125448", key="2.1")
+    older, newer = Pop.objects.order_by("version")
     taken, may_commit, second_done = threading.Event(), threading.Event(), threading.Event()
 
     def first():
         with transaction.atomic():
-            touch_pops(legs=[(pop.call_id, pop.user_id)], now=utc_now())
+            touch_pops(legs=[(older.call_id, older.user_id)], now=utc_now())
             taken.set()
             may_commit.wait(10)
         connection.close()
@@ -170,7 +171,7 @@ def test_a_version_is_given_only_after_the_older_one_of_that_user_is_committed(o
     def second():
         taken.wait(10)
         with transaction.atomic():
-            touch_pops(legs=[(pop.call_id, pop.user_id)], now=utc_now())
+            touch_pops(legs=[(newer.call_id, newer.user_id)], now=utc_now())
         second_done.set()
         connection.close()
 
