@@ -45,6 +45,7 @@ class Lead:
         self._epoch = await until_done(lambda: next_epoch(pbx_id=self.pbx.pk, now=utc_now()))
         self._trunks, self._not_trunks = await until_done(lambda: link.trunk_names(self.pbx))
         self._tracker.set_trunks(self._trunks)
+        await until_done(lambda: link.open_gap_of_former_leader(pbx_id=self.pbx.pk))
         tasks = [
             asyncio.create_task(work)
             for work in (self._client.run(), self._hear(), self._tell_link(), self._keep_lock())

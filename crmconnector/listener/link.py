@@ -42,6 +42,13 @@ def open_gap(*, pbx_id: int, from_at: datetime, reason: str) -> None:
             LinkGap.objects.create(pbx_id=pbx_id, from_at=from_at, reason=reason[:300])
 
 
+def open_gap_of_former_leader(*, pbx_id: int) -> None:
+    """A listener that dies says nothing: its successor tells from when nobody heard (to about two seconds)."""
+    row = PbxLink.objects.get(pbx_id=pbx_id)
+    if row.state == PbxLink.State.CONNECTED and row.heard_at:
+        open_gap(pbx_id=pbx_id, from_at=row.heard_at, reason="The listener had stopped; another one took over.")
+
+
 def close_gaps(*, pbx_id: int, until_at: datetime) -> None:
     LinkGap.objects.filter(pbx_id=pbx_id, until_at=None).update(until_at=until_at)
 

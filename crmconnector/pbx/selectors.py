@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from crmconnector.pbx.models import LinkGap, Pbx, PbxLink
 
 HEARD_STALE_SECONDS = 20.0  # the listener writes `heard_at` every other second; older means nobody listens
+BLINK_SECONDS = 5.0
 FALLBACK_COUNTRY = "US"  # README: set PBX_COUNTRY
 LEAST_READ = "system,call,agent"
 LEAST_WRITE = "reporting"
@@ -59,8 +60,9 @@ def how_we_hear(pbx: Pbx, now: datetime) -> LinkView:
 
 
 def recent_gaps(*, now: datetime, minutes: int) -> QuerySet[LinkGap]:
-    """Times we did not hear a PBX that still last or ended a little while ago."""
-    fresh = Q(until_at=None) | Q(until_at__gte=now - timedelta(minutes=minutes))
+    """Times we did not hear a PBX that still last or ended a little while ago; not the blink of a takeover."""
+    long_enough = Q(until_at__gte=F("from_at") + timedelta(seconds=BLINK_SECONDS))
+    fresh = Q(until_at=None) | (long_enough & Q(until_at__gte=now - timedelta(minutes=minutes)))
     return LinkGap.objects.filter(fresh, pbx__in=pbxes_heard_here().values("pk")).select_related("pbx")
 
 

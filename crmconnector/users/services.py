@@ -49,18 +49,14 @@ def save_person(*, actor: User, user: User, teams: Iterable[Team], keep_session:
 
     May raise UserProblem. `keep_session` is the actor's own session, which survives a change of the actor's own row.
     """
-    before = User.objects.select_for_update().filter(pk=user.pk).first() if user.pk else None
+    before, others = _locked(user) if user.pk else (None, [])
     if user.role != Role.ADMINISTRATOR:
         user.is_superuser = user.is_staff = False  # a superuser would stay an administrator whatever the role says
     if before:
-        _refuse_losing_the_last(actor=actor, before=before, after=user)
+        _refuse_losing_the_last(actor=actor, before=before, after=user, others=others)
     user.save()
     user.teams.set(teams)
-    if before and (before.role, before.is_active, before.is_superuser) != (
-        user.role,
-        user.is_active,
-        user.is_superuser,
-    ):
+    if before and _may(before) != _may(user):
         end_sessions(user=user, keep=keep_session)
     return user
 
@@ -96,13 +92,21 @@ def _may(user: User) -> tuple[object, ...]:
     return user.is_active, user.role, user.is_superuser
 
 
-def _refuse_losing_the_last(*, actor: User, before: User, after: User) -> None:
-    """The rows of all administrators are locked: two who remove each other at the same time do not both succeed."""
+def _locked(user: User) -> tuple[User | None, list[User]]:
+    """(the person's row as it is, the other administrators who can sign in), locked in one order.
+
+    Two who remove each other at the same time then neither both succeed nor wait for each other for ever.
+    """
+    wanted = administrators_who_can_sign_in() | User.objects.filter(pk=user.pk)
+    rows = {row.pk: row for row in wanted.select_for_update().order_by("pk")}
+    return rows.pop(user.pk, None), list(rows.values())
+
+
+def _refuse_losing_the_last(*, actor: User, before: User, after: User, others: list[User]) -> None:
     if actor.pk == after.pk and not after.is_active:
         raise UserProblem(_("You cannot close your own account. Ask another administrator to do it."))
     if not before.is_administrator or after.is_administrator:
         return
-    others = list(administrators_who_can_sign_in().exclude(pk=after.pk).select_for_update().order_by("pk"))
     if not others:
         raise UserProblem(
             _(

@@ -63,6 +63,8 @@ def test_a_call_that_ended_while_nobody_listened_is_closed_and_marked(stage):
     stage.product.listener()
     assert ended_call().disposition == "unseen"
     assert pop_in(stage.rows.users[0], "closed").payload["closed"]["reason"] == "unseen"
+    gap = eventually(lambda: LinkGap.objects.filter(until_at__isnull=False).first(), what=stage.product.said)
+    assert gap.from_at < gap.until_at
 
 
 def test_a_lost_pbx_link_is_told_with_its_gap_and_comes_back_without_a_second_pop(stage):

@@ -155,7 +155,8 @@ def test_the_first_login_loses_its_power_with_its_role(administrator: Client) ->
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_administrators_who_remove_each_other_at_once_leave_one() -> None:
+@pytest.mark.parametrize("turn", range(5))
+def test_two_administrators_who_remove_each_other_at_once_leave_one(turn: int) -> None:
     pair = [User.objects.create_user(name, password=OLD, role=Role.ADMINISTRATOR) for name in ("one", "two")]
     start, refused = threading.Barrier(2), []
 
