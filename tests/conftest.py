@@ -1,8 +1,13 @@
 """Fixtures for everybody: an office of rows. Servers are started by tests/settings.py."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.office import RowOffice, make_office
+
+# A busy machine is no failure: no example has a deadline, and slow generation is not reported as an error.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from crmconnector.common.clock import utc_now
 from crmconnector.screenpop.models import Pop
 from tests.support.browser import Seen
 from tests.support.office import RowOffice
+from tests.support.processes import eventually
 
 pytestmark = pytest.mark.browser
 SHOTS = Path(__file__).resolve().parents[2] / "test-artifacts"
@@ -131,8 +132,8 @@ def test_a_call_taken_by_somebody_else_closes_and_leaves(seen: Seen, pbx) -> Non
     page.clock.fast_forward(21_000)
     expect(closed).to_be_visible()  # somebody points at it
     page.mouse.move(5, 5)
-    page.clock.fast_forward(21_000)
-    expect(closed).to_have_count(0)
+    # A poll's answer sets the page's clock right again, so one jump may come too early.
+    eventually(lambda: page.clock.fast_forward(21_000) or closed.count() == 0)
     expect(page.locator("#idle")).to_be_visible()
 
 

@@ -56,7 +56,7 @@ class Process:
     def __init__(self, *command: str, environment: dict[str, str], log: Path) -> None:
         self.log = log
         with log.open("ab") as output:
-            self.popen = subprocess.Popen(  # noqa: S603
+            self.popen = subprocess.Popen(
                 command, env=environment, cwd=ROOT, stdout=output, stderr=output, start_new_session=True
             )
 
@@ -94,8 +94,8 @@ class Product:
 
     def worker(self) -> Process:
         return self._start(
-            "worker", sys.executable, "-m", "celery", "-A", "tasks", "worker", "--pool", "threads", "--concurrency", "4",
-            "-Q", "phone_control", "--without-gossip", "--without-mingle", "--loglevel", "WARNING",
+            "worker", sys.executable, "-m", "celery", "-A", "tasks", "worker", "--pool", "threads",
+            "--concurrency", "4", "-Q", "phone_control", "--without-gossip", "--without-mingle", "--loglevel", "WARNING",
         )  # fmt: skip
 
     def web(self) -> tuple[Process, str]:

@@ -14,6 +14,7 @@ from crmconnector.calls.models import CommandState
 from crmconnector.common.clock import utc_now
 from crmconnector.pbx.models import PbxLink
 from crmconnector.screenpop.selectors import open_cards
+from crmconnector.users.models import User
 from crmconnector.web.context import Shell
 from crmconnector.web.words import running_time, spoken_time
 from phones.models import PhoneStatus
@@ -271,3 +272,11 @@ def test_a_page_that_does_not_exist_shows_the_nearest(office: RowOffice, adminis
 def test_times_are_written_as_people_read_them() -> None:
     assert [running_time(s) for s in (7, 760, 3723, -4)] == ["0:07", "12:40", "1:02:03", "0:00"]
     assert [spoken_time(s) for s in (48, 360, 3900)] == ["48 s", "6 min", "1 h 5 min"]
+
+
+def test_the_welcome_does_not_say_that_all_runs_when_no_worker_lives(boss: User, settings) -> None:
+    settings.REHEARSAL = True
+    client = Client()
+    client.force_login(boss)
+    steps = client.get("/desk").context["steps"]
+    assert steps[0].state == "now" and steps[1].state == "done"
