@@ -15,7 +15,6 @@ def check_environment(**_: object) -> Iterable[CheckMessage]:
     ]
 
 
-
 def refuse_wrong_settings() -> None:
     """For the processes that Django's commands do not start (uvicorn, Celery): stop with every name and cure."""
     if settings.PROBLEMS:

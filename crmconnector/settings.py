@@ -36,6 +36,7 @@ if TIME_ZONE not in zoneinfo.available_timezones():
     env.add_problem("TIME_ZONE", "is not a known time zone", "Give a name such as Europe/Berlin.")
     TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en-gb", "English")]  # until there are translations: no half-translated pages
 PHONE_NETWORKS = env.networks("PHONE_NETWORKS", default=["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"])
 AMI_ADDRESS = env.ami("AMI_URL", default=None)
 PBX_COUNTRY = env.text("PBX_COUNTRY", default="")  # ISO 3166 code for the PBX row that AMI_URL makes
@@ -91,7 +92,10 @@ LOGOUT_REDIRECT_URL = "sign-in"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("username", "full_name", "email")},
+    },
 ]
 
 TEMPLATES = [

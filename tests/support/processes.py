@@ -95,7 +95,8 @@ class Product:
     def worker(self) -> Process:
         return self._start(
             "worker", sys.executable, "-m", "celery", "-A", "tasks", "worker", "--pool", "threads",
-            "--concurrency", "4", "-Q", "phone_control", "--without-gossip", "--without-mingle", "--loglevel", "WARNING",
+            "--concurrency", "4", "-Q", "phone_control", "--without-gossip", "--without-mingle",
+            "--loglevel", "WARNING",
         )  # fmt: skip
 
     def web(self) -> tuple[Process, str]:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from phones.drivers.base import LineWord, PhoneWord
@@ -120,6 +120,7 @@ def test_no_answer_makes_anything_but_a_phone_error(raw: bytes) -> None:
 
 @given(anything)
 def test_no_line_is_idle_unless_the_phone_wrote_idle(state: object) -> None:
+    assume("Infinity" not in json.dumps(state) and "NaN" not in json.dumps(state))  # no JSON: refused as a whole
     [found] = lines_of(envelope_of(answer([line(state=state)])))
     said_idle = isinstance(state, str) and state.strip().lower() == "idle"
     nested = isinstance(state, dict)
