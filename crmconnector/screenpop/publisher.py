@@ -10,7 +10,7 @@ from datetime import datetime
 import redis
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from redis.exceptions import RedisError
 
 from crmconnector.calls.ledger import CallLedger
@@ -57,6 +57,7 @@ def refresh_pops(*, ledger: CallLedger, now: datetime) -> set[int]:
     return {pop.user_id for pop in [*fresh, *changed]}
 
 
+@transaction.atomic  # the version's lock must hold until the row with it is committed
 def touch_pops(*, legs: Iterable[tuple[int, int]], now: datetime) -> set[int]:
     """Something shown beside the card changed (a command): (call id, user id) pairs get a new version."""
     pairs = set(legs)

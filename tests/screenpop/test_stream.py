@@ -187,6 +187,22 @@ def test_a_version_is_given_only_after_the_older_one_of_that_user_is_committed(o
     assert second_done.is_set()
 
 
+def test_a_version_is_never_taken_outside_a_transaction(office):
+    """A worker that shows a command is in none of its own: the lock would be gone before the row is written."""
+    ring(office)
+    pop = Pop.objects.get()
+    inside = []
+
+    def watch(execute, sql, params, many, context):
+        if "pg_advisory_xact_lock" in sql:
+            inside.append(connection.in_atomic_block)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(watch):
+        touch_pops(legs=[(pop.call_id, pop.user_id)], now=utc_now())
+    assert inside == [True]
+
+
 def test_cards_of_different_users_do_not_wait_for_each_other(office):
     ring(office)
     ring(office, endpoint="PJSIP/202", key="2.1")
