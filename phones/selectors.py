@@ -36,24 +36,6 @@ def seats_of(*, pbx_id: int, endpoints: Iterable[str], at: datetime) -> dict[str
     }
 
 
-def phones_of(*, user_id: int, at: datetime) -> QuerySet[Phone]:
-    """The phones that a user has at a time."""
-    return Phone.objects.filter(assignments__user_id=user_id, assignments__during__contains=at).prefetch_related(
-        "accounts"
-    )
-
-
-def colleague_by_extension(*, pbx_id: int, extension: str, at: datetime) -> int | None:
-    """The id of the user who has the phone with this extension now, or None."""
-    return (
-        Assignment.objects.filter(
-            phone__accounts__pbx_id=pbx_id, phone__accounts__extension=extension, during__contains=at
-        )
-        .values_list("user_id", flat=True)
-        .first()
-    )
-
-
 def phones_overview(*, at: datetime) -> QuerySet[Phone]:
     """Every phone with its accounts, its status and, as `seats_now`, who has it at that time; four queries in all."""
     now_there = Assignment.objects.filter(during__contains=at).select_related("user")

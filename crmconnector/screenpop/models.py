@@ -22,7 +22,6 @@ class Pop(models.Model):
     version = models.BigIntegerField()
     opened_at = models.DateTimeField()
     changed_at = models.DateTimeField()
-    delivered_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("version",)

@@ -51,12 +51,6 @@ def cards_after(*, user_id: int, version: int) -> list[Card]:
     return _cards(Pop.objects.filter(user_id=user_id, version__gt=version).order_by("version")[:MOST_CARDS])
 
 
-def card_of(*, user: User, pop_id: int) -> Card | None:
-    """One of the user's own cards; None for anybody else's."""
-    cards = _cards(Pop.objects.filter(user=user, pk=pop_id))
-    return cards[0] if cards else None
-
-
 def latest_version(*, user_id: int) -> int:
     return Pop.objects.filter(user_id=user_id).aggregate(top=Max("version"))["top"] or 0
 

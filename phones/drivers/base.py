@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol
 
+from crmconnector.common.clock import PHONE_CONNECT_SECONDS, PHONE_REQUEST_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class PhoneAddress:
@@ -34,8 +36,8 @@ Trust = PinnedCertificate | AnyCertificate
 class Limits:
     """How long and how large one request may become. `total_seconds` holds from the first packet to the last byte."""
 
-    connect_seconds: float = 1.0
-    total_seconds: float = 3.0
+    connect_seconds: float = PHONE_CONNECT_SECONDS
+    total_seconds: float = PHONE_REQUEST_SECONDS
     reply_bytes: int = 64 * 1024
 
 

@@ -26,7 +26,6 @@ class Migration(migrations.Migration):
                 ('version', models.BigIntegerField()),
                 ('opened_at', models.DateTimeField()),
                 ('changed_at', models.DateTimeField()),
-                ('delivered_at', models.DateTimeField(blank=True, null=True)),
                 ('call', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pops', to='calls.call')),
                 ('leg', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='calls.leg')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pops', to=settings.AUTH_USER_MODEL)),

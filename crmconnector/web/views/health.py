@@ -29,7 +29,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @require_GET
 @login_not_required
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when a call would reach a screen and a click a phone; 503 and the reasons otherwise. Names no address."""
+    """200 when a call would reach a screen and a click a phone; 503 and the reasons otherwise."""
     now = utc_now()
     parts = {name: checked(check, now) for name, check in CHECKS.items()}
     ready = all(part["ok"] for part in parts.values())
