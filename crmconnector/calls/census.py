@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from crmconnector.asterisk.ami_events import RING, RINGING, UP, CoreShowChannel, DialBegin
+from crmconnector.asterisk.ami_events import DOWN, RING, RINGING, UP, CoreShowChannel, DialBegin
 from crmconnector.calls import legs, story
 from crmconnector.calls.events import CallEvent, QueueEntered
 from crmconnector.calls.graph import Channel, age
@@ -115,7 +115,12 @@ def picked_up(channel: Channel, call: Call) -> None:
 
 
 def take_role(channel: Channel, line: CoreShowChannel) -> None:
-    if channel.leg is None and not is_caller(channel) and line.application in _DIALLED_APPLICATIONS:
+    """Who was dialled, by the application it runs or by its place: only the first channel of a call can have called."""
+    if channel.leg is not None or not channel.real or is_caller(channel):
+        return
+    if line.application == "AppDial2" and channel.uid == channel.call.key and not channel.call.started:
+        _rooted(channel)
+    if line.application in _DIALLED_APPLICATIONS or (channel.uid != channel.call.key and channel.state != RING):
         channel.dialled = True
 
 
@@ -131,7 +136,8 @@ def settle(channel: Channel, line: CoreShowChannel, at: float, out: list[CallEve
     else:
         guess_role(channel, at, out)
     legs.progress(channel, at, out)
-    story.start(channel.call, at, out)
+    if channel.state != DOWN:  # one that is only being made may still turn out to be dialled by Asterisk itself
+        story.start(channel.call, at, out)
     story.tell_changes(channel.call, at, out)
     queue = _waits_in(line)
     if queue is not None and channel.queue is None:

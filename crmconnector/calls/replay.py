@@ -5,7 +5,7 @@ Runs the same code as the live product; imports without Django settings.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from crmconnector.asterisk.ami_events import parse
@@ -25,16 +25,24 @@ def calls_from_events(events: Iterable[Recorded], *, trunks: Collection[str]) ->
     """
     tracker = CallTracker(trunks=trunks)
     story = _Story(frozenset(trunks))
-    for entry in events:
-        headers, at = _unpack(entry)
-        event = parse(headers, at)
-        if event is None:
-            continue
-        for told in tracker.feed(event):
-            story.take(told)
+    for told in _told(tracker, events):
+        story.take(told)
     for call in tracker.open_calls():
         story.still_open(call)
     return story.calls()
+
+
+def told_from_events(events: Iterable[Recorded], *, trunks: Collection[str]) -> Iterator[ev.CallEvent]:
+    """The call events of a stream, as the rest of the product would hear them."""
+    return _told(CallTracker(trunks=trunks), events)
+
+
+def _told(tracker: CallTracker, events: Iterable[Recorded]) -> Iterator[ev.CallEvent]:
+    for entry in events:
+        headers, at = _unpack(entry)
+        event = parse(headers, at)
+        if event is not None:
+            yield from tracker.feed(event)
 
 
 def _unpack(entry: object) -> tuple[Mapping[str, Any], float]:
@@ -53,6 +61,7 @@ class _Story:
         self._trunks = trunks
         self._calls: dict[str, Told] = {}
         self._rang: dict[str, Told] = {}  # by leg
+        self._still_rings: dict[str, str] = {}  # leg -> call
         self._seen: dict[str, str | None] = {}  # by leg: the number on its card
 
     def calls(self) -> list[Told]:
@@ -82,13 +91,19 @@ class _Story:
         if not told.picked_up:
             self._rang[told.leg] = {"endpoint": told.endpoint, "outcome": None}
             call["rang"].append(self._rang[told.leg])
+            self._still_rings[told.leg] = told.call
         self._pop(call, told.leg, told.endpoint, told.far)
 
     def shown(self, call: Told, told: ev.LegChanged | ev.LegAnswered) -> None:
         if told.leg in self._seen and told.far.number != self._seen[told.leg]:
             self._pop(call, told.leg, told.endpoint, told.far)
 
+    def leg_answered(self, call: Told, told: ev.LegAnswered) -> None:
+        self._still_rings.pop(told.leg, None)
+        self.shown(call, told)
+
     def leg_ended(self, _call: Told, told: ev.LegEnded) -> None:
+        self._still_rings.pop(told.leg, None)
         if told.leg in self._rang:
             self._rang[told.leg]["outcome"] = told.outcome
 
@@ -102,6 +117,9 @@ class _Story:
         call["ended_at"] = told.at or None
         call["talked_with"] = list(told.talked_with)
         call["disposition"] = "transferred" if call["answered_by"] is None else "answered"
+        for leg in [leg for leg, rings_for in self._still_rings.items() if rings_for == told.call]:
+            self._still_rings[leg] = told.into  # put through while it rings: from now on it rings for the other call
+            self._call(told.into)["rang"].append(self._rang[leg])
 
     def ended(self, call: Told, told: ev.CallEnded) -> None:
         call["ended"] = True
@@ -168,7 +186,7 @@ _REACTIONS: dict[type, Callable[[_Story, Told, Any], None]] = {
     ev.CallChanged: _Story.changed,
     ev.LegRinging: _Story.ringing,
     ev.LegChanged: _Story.shown,
-    ev.LegAnswered: _Story.shown,
+    ev.LegAnswered: _Story.leg_answered,
     ev.LegEnded: _Story.leg_ended,
     ev.CallAnswered: _Story.answered,
     ev.CallMerged: _Story.merged,

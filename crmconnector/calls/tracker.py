@@ -66,20 +66,23 @@ class CallTracker:
         return self._agree(channels, at, complete)
 
     def _agree(self, channels: Sequence[ami.CoreShowChannel], at: float, complete: bool) -> list[CallEvent]:
+        """Take the listed in before the missing end: a call that lost one channel and won another goes on."""
         out: list[CallEvent] = []
         listed = {line.channel.uniqueid: line for line in channels}
+        changed = self._take_in(sorted(listed.values(), key=census.order), at, out)
         if complete:
             self._end_missing(listed, at, out)
-        self._adopt(sorted(listed.values(), key=census.order), at, out)
+        for channel, line in changed:
+            census.settle(channel, line, at, out)
+        for bridge in {channel.bridge: None for channel, _ in changed}:
+            if bridge is not None:
+                legs.hear(hearing(bridge), at, out)
         return out
 
-    def _end_missing(self, listed: Collection[str], at: float, out: list[CallEvent]) -> None:
-        for uid, channel in list(self._picture.channels.items()):
-            if uid not in listed and channel.epoch < self._picture.epoch:
-                self._picture.remove(channel, None, at, out, unseen=True)
-
-    def _adopt(self, lines: list[ami.CoreShowChannel], at: float, out: list[CallEvent]) -> None:
-        bridges: dict[str, Bridge] = {}
+    def _take_in(
+        self, lines: list[ami.CoreShowChannel], at: float, out: list[CallEvent]
+    ) -> list[tuple[Channel, ami.CoreShowChannel]]:
+        """The listed channels of which nothing newer was heard, put where the list says they are."""
         changed: list[tuple[Channel, ami.CoreShowChannel]] = []
         for line in lines:
             known = self._picture.channels.get(line.channel.uniqueid)
@@ -90,16 +93,16 @@ class CallTracker:
                 continue
             changed.append((channel, line))
             census.take_role(channel, line)
-            if line.bridge is None:
-                self._picture.move(channel, None)
-                continue
-            bridge = bridges[line.bridge] = self._picture.bridge(line.bridge)
-            bridge.holding = bridge.holding or census.holds(line)
+            bridge = self._picture.bridge(line.bridge) if line.bridge is not None else None
+            if bridge is not None:
+                bridge.holding = bridge.holding or census.holds(line)
             self._picture.move(channel, bridge)
-        for channel, line in changed:
-            census.settle(channel, line, at, out)
-        for bridge in bridges.values():
-            legs.hear(hearing(bridge), at, out)
+        return changed
+
+    def _end_missing(self, listed: Collection[str], at: float, out: list[CallEvent]) -> None:
+        for uid, channel in list(self._picture.channels.items()):
+            if uid not in listed and channel.epoch < self._picture.epoch:
+                self._picture.remove(channel, None, at, out, unseen=True)
 
     # --- handlers: channels ---
 
