@@ -116,21 +116,68 @@ def picked_up(channel: Channel, call: Call) -> None:
 
 def take_role(channel: Channel, line: CoreShowChannel) -> None:
     """Who was dialled, by the application it runs or by its place: only the first channel of a call can have called."""
+    first = channel.uid == channel.call.key and not channel.call.started
+    # Nobody but Asterisk itself begins a call with a Local channel, or with one that it dials (AppDial2).
+    if first and ((channel.local and channel.name.endswith(";1")) or line.application == "AppDial2"):
+        _rooted(channel)
     if channel.leg is not None or not channel.real or is_caller(channel):
         return
-    if line.application == "AppDial2" and channel.uid == channel.call.key and not channel.call.started:
-        _rooted(channel)
     if line.application in _DIALLED_APPLICATIONS or (channel.uid != channel.call.key and channel.state != RING):
         channel.dialled = True
+
+
+def find_callers(found: list[Channel], at: float, out: list[CallEvent]) -> None:
+    """Whoever called in, before anything is told of the phones that ring for them."""
+    for channel in found:
+        if channel.real and not channel.dialled and _may_have_called(channel):
+            guess_role(channel, at, out)
+
+
+def guess_dialers(found: list[Channel]) -> None:
+    """Who dials whom, as near as a list of channels tells: it names no dialler. `found` comes oldest first.
+
+    A half `;2` dials for whoever dialled its half `;1`. With a caller there is one pair of halves for each phone, made
+    just before its channel. Without one (Asterisk began the call) the pairs dial one another, each the next younger.
+    """
+    free = [channel for channel in found if channel.local and channel.name.endswith(";2") and channel.peer is not None]
+    for channel in found:
+        call = channel.call
+        if channel.dialer is not None or channel.rooted or not _is_dialled(channel):
+            continue
+        if channel.real or call.originated:
+            older = [half for half in free if half.call is call and _younger(channel, half)]
+            half = (older[-1] if call.originated else older[0]) if older else None
+            if half is not None:
+                free.remove(half)
+                channel.dialer = half
+        channel.dialer = channel.dialer or _shown_by(channel)
+        channel.guessed = True
+
+
+def _is_dialled(channel: Channel) -> bool:
+    return channel.dialled if channel.real else channel.local and channel.name.endswith(";1")
+
+
+def _younger(one: Channel, two: Channel) -> bool:
+    return (age(one.uid) or (0, 0)) > (age(two.uid) or (0, 0))
+
+
+def _shown_by(channel: Channel) -> Channel | None:
+    """The party of its call whose number this channel has on its display; else the caller, or what Asterisk dialled."""
+    call = channel.call
+    parties = [one for one in call.channels if one.real and one is not channel and one.state in (RING, UP)]
+    named = [one for one in parties if one.number is not None and one.number == channel.connected_number]
+    if len(named) == 1:
+        return named[0]
+    if call.caller_channel is None:
+        return next((one for one in call.channels if one.rooted), None)
+    return None if call.caller_channel is channel else call.caller_channel
 
 
 def settle(channel: Channel, line: CoreShowChannel, at: float, out: list[CallEvent]) -> None:
     """After a resync: roles for all, the ringing told once, those who talk already only when they are heard."""
     if not channel.real:
         return
-    caller = channel.call.caller_channel
-    if channel.dialled and channel.dialer is None and not channel.rooted and caller is not channel:
-        channel.dialer = caller  # as near as we can know who dials: the list does not tell
     if channel.leg is None and channel.state == UP and channel.dialled:
         _quietly(channel, at, out)
     else:

@@ -53,6 +53,8 @@ class Channel:
         "epoch",
         "exten",
         "forwarded",
+        "gone",
+        "guessed",
         "held",
         "leg",
         "local",
@@ -91,6 +93,7 @@ class Channel:
         self.bridge: Bridge | None = None
         self.peer: Channel | None = None  # the other half of a Local channel
         self.dialer: Channel | None = None  # who dials this channel
+        self.guessed = False  # `dialer` is a guess from a list of channels, good until an event names another
         self.dialled = False
         self.rooted = False  # dialled by Asterisk itself
         self.dial_status: str | None = None
@@ -100,6 +103,7 @@ class Channel:
         self.partner: Channel | None = None  # whom it last talked with
         self.held = False
         self.epoch = 0
+        self.gone = False  # hung up: what it was is remembered, what it says now is not to be shown
 
     def rename(self, name: str) -> None:
         self.name = name

@@ -125,11 +125,9 @@ def _far_while_ringing(leg: Leg) -> Channel | None:
     channel = leg.channel
     if channel.dialer is not None:
         found = party_behind(channel.dialer)
-        return None if found is channel else found
-    if leg.first:
-        return None
-    caller = leg.call.caller_channel
-    return None if caller is channel else caller
+    else:
+        found = None if leg.first else leg.call.caller_channel
+    return None if found is channel or found is None or found.gone else found
 
 
 def _see(leg: Leg, far: Channel | None) -> bool:
@@ -236,7 +234,7 @@ def taker(leg: Leg) -> Leg | None:
         if rival is not leg and rival.channel.state == UP and dial_root(rival.channel) is root
     ]
     for rival in rivals:
-        if rival.answered:
+        if rival.answered or rival.picked_up:  # who picks a call up is through at once, the halves between follow
             return rival
     return next((rival for rival in rivals if answered_through(rival.channel)), None)
 

@@ -152,6 +152,7 @@ class Picture:
             self.queue_left(channel, at, out, abandoned=not unseen and call.answered_at is None)
         self.leave_bridge(channel, at, out)
         story.caller_gone(call, channel, cause)
+        channel.gone = True
         del self.channels[channel.uid]
         if self._names.get(channel.name) is channel:
             del self._names[channel.name]

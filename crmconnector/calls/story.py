@@ -268,6 +268,8 @@ def leg_outcome(leg: Leg, cause: int | None, *, taken: bool) -> LegOutcome:
     """Why a leg ended. `taken`: another leg of the same dial took the call.
 
     DialStatus decides; the cause refines it (a 603 of the phone is status NOANSWER with cause 21) or stands in for it.
+    A desk phone that rang was not busy: its reject key answers 486 on most makes. A carrier may ring first and then say
+    that the far end is busy.
     """
     status = leg.channel.dial_status
     if leg.answered:
@@ -276,11 +278,15 @@ def leg_outcome(leg: Leg, cause: int | None, *, taken: bool) -> LegOutcome:
         return "answered_unconnected"
     if cause == 26 or (taken and status in (None, "CANCEL", "NOANSWER")):
         return "elsewhere"
-    if cause == 21:
+    if cause == 21 or (_says_busy(status, cause) and leg.announced and not leg.channel.trunk):
         return "rejected"
     if status is None:
         return _outcome_by_cause(leg, cause)
     return _OUTCOME_BY_STATUS.get(status, "failed")
+
+
+def _says_busy(status: str | None, cause: int | None) -> bool:
+    return status == "BUSY" or (status is None and cause == 17)
 
 
 _OUTCOME_BY_STATUS: dict[str, LegOutcome] = {

@@ -12,7 +12,7 @@ from typing import Any
 from crmconnector.asterisk import ami_events as ami
 from crmconnector.calls import census, legs, story, transfers
 from crmconnector.calls.events import CallEvent, LegHeld, LegResumed
-from crmconnector.calls.graph import Bridge, Channel, hearing, leave
+from crmconnector.calls.graph import Bridge, Channel, hearing, leave, party_behind
 from crmconnector.calls.picture import Picture
 from crmconnector.calls.snapshot import OpenCall, snapshot
 
@@ -72,6 +72,9 @@ class CallTracker:
         changed = self._take_in(sorted(listed.values(), key=census.order), at, out)
         if complete:
             self._end_missing(listed, at, out)
+        found = [channel for channel, _ in changed]
+        census.find_callers(found, at, out)
+        census.guess_dialers(found)
         for channel, line in changed:
             census.settle(channel, line, at, out)
         for bridge in {channel.bridge: None for channel, _ in changed}:
@@ -111,10 +114,17 @@ class CallTracker:
         if channel is not None:
             self._stir(channel, event.at, out)
 
-    def _on_channel(self, event: ami.NewState | ami.NewCallerid, out: list[CallEvent]) -> None:
+    def _on_state(self, event: ami.NewState, out: list[CallEvent]) -> None:
         channel = self._picture.touch(event.channel, event.at, out)
         if channel is not None:
             self._stir(channel, event.at, out)
+
+    def _on_identity(self, event: ami.NewCallerid | ami.NewConnectedLine, out: list[CallEvent]) -> None:
+        """Of a channel we do not know this may be the echo of one that hung up in a gap: it must not come to life."""
+        if event.channel.uniqueid in self._picture.channels:
+            channel = self._picture.touch(event.channel, event.at, out)
+            if channel is not None:
+                self._stir(channel, event.at, out)
 
     def _stir(self, channel: Channel, at: float, out: list[CallEvent]) -> None:
         """A channel's state or numbers changed: is it a caller who just came in, or a leg that rings now?"""
@@ -171,6 +181,7 @@ class CallTracker:
             census.rooted(dest, event)
         else:  # who dials has hung up already: nothing better will come
             dest.dialled, dest.seen_new = True, False
+        dest.dial_status = None  # what an earlier dial of it came to is history
         if dest.real:
             legs.dialled(dest, event.at, out)
             legs.progress(dest, event.at, out)
@@ -181,7 +192,7 @@ class CallTracker:
             census.picked_up(dest, source.call)
         dest.dialled = True
         dest.dialer = source
-        dest.dial_status = None
+        dest.guessed = False
         self._picture.unite(source.call, dest.call, at, out)
         if moved:
             legs.refresh_ringing(dest.call, at, out)
@@ -200,7 +211,8 @@ class CallTracker:
         dest = self._picture.touch(event.dest, event.at, out)
         if dest is None or dest is source:
             return
-        if source is not None and dest.dialer is None and not dest.rooted:  # its DialBegin was lost
+        unsure = dest.dialer is None or (dest.guessed and dest.dialer is not source)
+        if source is not None and unsure and not dest.rooted:  # its DialBegin was lost
             self._dial_edge(source, dest, event.at, out)
         dest.dialled = True
         dest.dial_status = event.status
@@ -281,7 +293,7 @@ class CallTracker:
         transferer = self._picture.touch(event.transferer, event.at, out)
         transferee = self._picture.touch(event.transferee, event.at, out)
         if transferer is not None and event.succeeded:
-            transfers.note_blind(event, transferer, transferee)
+            transfers.note_blind(event, transferer, _party(transferee))
 
     def _on_attended_transfer(self, event: ami.AttendedTransfer, out: list[CallEvent]) -> None:
         first, second = (
@@ -293,7 +305,7 @@ class CallTracker:
         if first is None or second is None or not event.succeeded:
             return
         self._picture.unite(first.call, second.call, event.at, out)
-        transfers.note_attended(event, first.call, first, second, transferee, target)
+        transfers.note_attended(event, first.call, first, second, _party(transferee), _party(target))
         legs.refresh_ringing(first.call, event.at, out)
 
     # --- handlers: the PBX itself ---
@@ -326,12 +338,17 @@ class CallTracker:
         out.extend(self._agree(list(self._listed.values()), event.at, complete))
 
 
+def _party(channel: Channel | None) -> Channel | None:
+    """Who is handed over: an event names a Local half where one stays in between."""
+    return party_behind(channel) if channel is not None else None
+
+
 def _handlers(tracker: CallTracker) -> dict[type, Callable[[Any, list[CallEvent]], None]]:
     return {
         ami.NewChannel: tracker._on_new_channel,
-        ami.NewState: tracker._on_channel,
-        ami.NewCallerid: tracker._on_channel,
-        ami.NewConnectedLine: tracker._on_channel,
+        ami.NewState: tracker._on_state,
+        ami.NewCallerid: tracker._on_identity,
+        ami.NewConnectedLine: tracker._on_identity,
         ami.DialBegin: tracker._on_dial_begin,
         ami.DialState: tracker._on_dial_state,
         ami.DialEnd: tracker._on_dial_end,

@@ -29,6 +29,10 @@ def note_attended(
     note = TransferNote(kind, first.endpoint, token, one, other)
     if kind == "attended" and one is not None and other is not None:
         note.result = (one.endpoint, other.endpoint)
+    if kind == "blonde" and one is not None:
+        for channel in call.channels:  # what the transferer dialled rings for the other party now
+            if channel.dialer is second:
+                channel.dialer = one
     _note(call, note)
 
 

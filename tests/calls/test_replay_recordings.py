@@ -127,8 +127,8 @@ A ended rejected
 [inbound_rejected_busy]
 A started inbound from PJSIP/trunk +12025550123 to +493023125101
 A PJSIP/1001 rings for PJSIP/trunk +12025550123
-A PJSIP/1001 ended busy
-A ended busy
+A PJSIP/1001 ended rejected
+A ended rejected
 [inbound_timeout]
 A started inbound from PJSIP/trunk +442079460123 to +493023125101
 A PJSIP/1001 rings for PJSIP/trunk +442079460123

@@ -55,7 +55,7 @@ def test_a_caller_who_gives_up_cancels_the_leg_and_the_call(pbx):
     [
         ("NOANSWER", 0, "no_answer"),
         ("NOANSWER", 21, "rejected"),
-        ("BUSY", 17, "busy"),
+        ("BUSY", 17, "rejected"),  # it rang, so it was not busy: somebody pressed reject
         ("CHANUNAVAIL", 20, "failed"),
         ("CONGESTION", 34, "failed"),
     ],
@@ -67,6 +67,31 @@ def test_dial_status_and_cause_together_tell_why_a_leg_ended(pbx, status, cause,
     pbx.hangups(anna, ada, cause=cause)
     assert ended(pbx) == [("PJSIP/204", outcome, None)]
     assert dispositions(pbx) == [outcome]
+
+
+def test_a_carrier_may_ring_first_and_then_say_busy(pbx):
+    bea = pbx.caller("1.1", "PJSIP/201-00000001", "201", "0612345678")
+    line = pbx.rung(bea, "1.2", "PJSIP/trunk-00000002", call=bea)
+    pbx.dial_end(bea, line, "BUSY")
+    pbx.hangups(line, bea, cause=17)
+    assert ended(pbx) == [("PJSIP/trunk", "busy", None)]
+    assert dispositions(pbx) == ["busy"]
+
+
+def test_a_phone_whose_dial_end_was_lost_rejected_by_its_cause(pbx):
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.hangups(anna, ada, cause=17)
+    assert ended(pbx) == [("PJSIP/204", "rejected", None)]
+
+
+def test_an_echo_of_a_channel_that_is_gone_brings_nothing_to_life(pbx):
+    gone = pbx.known("1.9", "Local/204@from-queue-00000009;1", call="1.8")
+    pbx.send("NewConnectedLine", **pbx.channels[gone])
+    pbx.send("NewCallerid", **pbx.channels[gone])
+    assert pbx.told == []
+    assert pbx.tracker.open_calls() == []
+    assert not pbx.tracker._picture.channels
 
 
 def test_do_not_disturb_ends_without_ringing(pbx):

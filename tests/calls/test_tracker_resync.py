@@ -6,6 +6,7 @@ from crmconnector.calls.events import (
     CallEnded,
     CallStarted,
     LegAnswered,
+    LegChanged,
     LegEnded,
     LegRinging,
     Party,
@@ -266,3 +267,86 @@ def test_events_of_a_channel_that_has_hung_up_raise_nothing_from_the_dead():
     pbx.hangups(ada, anna)
     assert pbx.told == told
     assert pbx.tracker.open_calls() == []
+
+
+def test_a_call_that_lost_its_caller_and_won_a_phone_in_the_gap_goes_on(pbx):
+    ada = pbx.caller("1.1", "PJSIP/trunk-00000001", "+442079460123", "25101")
+    anna = pbx.known("1.2", "PJSIP/204-00000002", state=5, call=ada)
+    pbx.send("FullyBooted")
+    pbx.listed(anna, application="AppDial")
+    pbx.list_ends(1)
+    pbx.hangup(anna)
+    assert [call.call for call in pbx.only(CallStarted)] == [ada]
+    assert [call.call for call in pbx.only(CallEnded)] == [ada]
+
+
+def test_a_phone_that_asterisk_itself_dials_is_known_from_the_list(pbx):
+    phone = pbx.known("1.1", "PJSIP/201-00000001", state=5, number="+31260010001")
+    pbx.send("FullyBooted")
+    pbx.listed(phone, application="AppDial2")
+    pbx.list_ends(1)
+    assert [(leg.leg, leg.originated_first) for leg in pbx.only(LegRinging)] == [(phone, True)]
+
+
+def test_a_click_to_call_through_a_local_channel_is_known_from_the_list(pbx):
+    """Nobody but Asterisk begins a call with a Local channel: the phone behind it is the caller's own, never a card."""
+    one = pbx.known("1.1", "Local/201@click-00000001;1", call="1.1")
+    two = pbx.known("1.2", "Local/201@click-00000001;2", state=4, call="1.1")
+    inner = pbx.known("1.3", "Local/201@route-00000002;1", call="1.1")
+    outer = pbx.known("1.4", "Local/201@route-00000002;2", state=4, call="1.1")
+    phone = pbx.known("1.5", "PJSIP/201-00000001", state=5, call="1.1", number="201")
+    pbx.send("FullyBooted")
+    for uid in (one, two, inner, outer):
+        pbx.listed(uid)
+    pbx.listed(phone, application="AppDial")
+    pbx.list_ends(5)
+    assert [(event.call, event.originated) for event in pbx.only(CallStarted)] == [("1.1", True)]
+    assert [(leg.leg, leg.originated_first) for leg in pbx.only(LegRinging)] == [(phone, True)]
+
+
+def test_a_dial_made_before_the_list_and_told_after_it_still_makes_an_originated_call(pbx):
+    phone = pbx.known("1.1", "PJSIP/201-00000001", state=0, number="+31260010001")
+    pbx.send("FullyBooted")
+    pbx.listed(phone)
+    pbx.list_ends(1)
+    pbx.dial(None, phone, "201")
+    pbx.rings(phone)
+    assert [(leg.leg, leg.originated_first) for leg in pbx.only(LegRinging)] == [(phone, True)]
+
+
+def transferred_while_listed(pbx):
+    """Ada left, Bea handed her callee Anna over to Bert: the list shows whom Bert's phone names."""
+    bea = pbx.caller("1.1", "PJSIP/201-00000001", "201", "204")
+    anna = pbx.known("1.2", "PJSIP/204-00000002", state=6, call=bea, number="204")
+    bert = pbx.known("1.3", "PJSIP/205-00000003", state=0, call=bea, number="205")
+    pbx.channels[bert]["ConnectedLineNum"] = "204"
+    pbx.send("FullyBooted")
+    pbx.listed(anna, application="AppDial")
+    pbx.listed(bert, application="AppDial")
+    pbx.list_ends(2)
+    return anna, bert
+
+
+def test_a_phone_found_in_the_list_rings_for_the_party_that_it_shows(pbx):
+    _, bert = transferred_while_listed(pbx)
+    pbx.rings(bert)
+    assert [(leg.leg, leg.far.number) for leg in pbx.only(LegRinging)] == [(bert, "204")]
+
+
+def test_a_guess_of_who_dials_gives_way_to_the_event_that_names_another(pbx):
+    anna, bert = transferred_while_listed(pbx)
+    pbx.rings(bert)
+    carl = pbx.caller("1.4", "PJSIP/206-00000004", "206", "205")
+    pbx.dial_end(carl, bert, "ANSWER")
+    assert [(leg.leg, leg.far.number) for leg in pbx.only(LegChanged)] == [(bert, "206")]
+
+
+def test_who_has_hung_up_is_not_shown_to_a_phone_that_rings(pbx):
+    bea = pbx.caller("1.1", "PJSIP/201-00000001", "201", "204")
+    pbx.hangup(bea)
+    anna = pbx.known("1.2", "PJSIP/204-00000002", state=0, call="1.9")
+    pbx.send("FullyBooted")
+    pbx.listed(anna, application="AppDial")
+    pbx.list_ends(1)
+    pbx.rings(anna)
+    assert [leg.far.number for leg in pbx.only(LegRinging)] == [None]

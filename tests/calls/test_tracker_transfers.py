@@ -147,6 +147,79 @@ def test_blonde_transfer_changes_the_number_on_the_ringing_phone(pbx, answered):
     assert pbx.only(CallEnded)[0].transfers == (Transfer("blonde", "PJSIP/204", ("PJSIP/trunk", "PJSIP/205"), True),)
 
 
+def test_a_blonde_transfer_without_a_new_dial_changes_the_number_all_the_same(pbx):
+    """Between two PJSIP phones Asterisk puts the caller in the transferer's place and dials nobody again."""
+    ada, anna, line2, bert = consult(pbx)
+    pbx.send(
+        "AttendedTransfer",
+        **pbx._as("OrigTransferer", anna),
+        **pbx._as("SecondTransferer", line2),
+        **pbx._as("Transferee", ada),
+        Result="Success",
+        DestType="App",
+        DestApp="Dial",
+    )
+    pbx.leave(anna, "b")
+    pbx.hangup(anna)
+    pbx.leave(ada, "b")
+    pbx.hangup(line2)
+    assert [(event.leg, event.far) for event in pbx.only(LegChanged)] == [(bert, ADA)]
+    pbx.answers(ada, bert, "c")
+    pbx.hangups(bert, ada)
+    assert pbx.only(CallEnded)[0].transfers == (Transfer("blonde", "PJSIP/204", ("PJSIP/trunk", "PJSIP/205"), True),)
+
+
+@pytest.mark.parametrize("attended", [True, False])
+def test_a_local_half_is_never_a_party_of_a_transfer(pbx, attended):
+    """Ada came in through a pair of halves that stays: the event names the half, people name Ada."""
+    ada = ada_calls(pbx)
+    one, two = pbx.local("1.11", "1.12", "204@stays-00000001", call=ada)
+    pbx.dial(ada, one)
+    anna = pbx.rung(two, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.answers(two, anna, "b")
+    pbx.answers(ada, one, "a")
+    line2 = pbx.caller("1.3", "PJSIP/204-00000003", "204", "205")
+    bert = pbx.rung(line2, "1.4", "PJSIP/205-00000004", call=line2)
+    if attended:
+        pbx.answers(line2, bert, "c")
+        pbx.send(
+            "AttendedTransfer",
+            **pbx._as("OrigTransferer", anna),
+            **pbx._as("SecondTransferer", line2),
+            **pbx._as("Transferee", two),
+            **pbx._as("TransferTarget", bert),
+            Result="Success",
+            DestType="Bridge",
+        )
+    else:
+        pbx.hangups(bert, line2)
+        pbx.send("BlindTransfer", **pbx._as("Transferer", anna), **pbx._as("Transferee", two), Result="Success")
+        pbx.leave(anna, "b")
+        pbx.hangup(anna)
+        carl = pbx.rung(two, "1.5", "PJSIP/205-00000005", call=ada)
+        pbx.answers(two, carl, "d")
+    pbx.hangups(*[uid for uid in pbx.channels if uid not in (bert, line2) or attended])
+    kind = "attended" if attended else "blind"
+    assert [event.transfers for event in pbx.only(CallEnded) if event.transfers] == [
+        (Transfer(kind, "PJSIP/204", ("PJSIP/trunk", "PJSIP/205"), True),)
+    ]
+
+
+def test_a_pickup_through_a_local_channel_is_elsewhere_for_the_phone_that_rang(pbx):
+    """The halves between say that they are up only after the phone has hung up, with a cause that tells nothing."""
+    ada = ada_calls(pbx)
+    one, two = pbx.local("1.11", "1.12", "204@group-00000001", call=ada)
+    pbx.dial(ada, one)
+    anna = pbx.rung(two, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.rings(one)
+    picker = pbx.caller("1.3", "PJSIP/205-00000003", "205", "204")
+    pbx.up(picker)
+    pbx.dial_end(two, anna, "CANCEL")
+    pbx.dial(two, picker)
+    pbx.hangup(anna, 0)
+    assert ended(pbx) == [("PJSIP/204", "elsewhere", "PJSIP/205")]
+
+
 @pytest.mark.parametrize("pickup_event", [True, False])
 def test_a_picked_up_call_pops_on_the_picker_and_is_elsewhere_for_the_phone_that_rang(pbx, pickup_event):
     ada = ada_calls(pbx)
