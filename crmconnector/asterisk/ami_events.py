@@ -333,14 +333,14 @@ def _attended_transfer(headers: Headers, at: float) -> AmiEvent | None:
     first, second = facts(headers, _FIRST), facts(headers, _SECOND)
     if first is None or second is None:
         return None
-    dest = text(headers, "DestType")
+    dest, target = text(headers, "DestType"), facts(headers, _TARGET)
     return AttendedTransfer(
         at,
         first,
         second,
         facts(headers, _TRANSFEREE),
-        facts(headers, _TARGET),
-        target_rings=dest == "App",
+        target,
+        target_rings=dest == "App" or (target is not None and target.state == RINGING),
         succeeded=_succeeded(headers) and dest != "Fail",
     )
 

@@ -48,7 +48,7 @@ def guess_role(channel: Channel, at: float, out: list[CallEvent]) -> None:
         legs.dialled(channel, at, out)
     elif call.caller_channel is None and not call.originated and _may_have_called(channel):
         _called_in(channel, at, out)
-    elif channel.bridge is not None:
+    elif channel.bridge is not None and not channel.called:
         _quietly(channel, at, out)
 
 
@@ -59,6 +59,7 @@ def _may_have_called(channel: Channel) -> bool:
 def _called_in(channel: Channel, at: float, out: list[CallEvent]) -> None:
     call = channel.call
     call.caller_channel = channel
+    channel.called = True
     if channel.trunk and not call.direction_settled:
         call.direction = "inbound"
         call.direction_settled = True
@@ -74,7 +75,7 @@ def _quietly(channel: Channel, at: float, out: list[CallEvent]) -> None:
     channel.dialled = True
     legs.dialled(channel, at, out)
     if channel.leg is not None:
-        channel.leg.announced = True
+        legs.rang_before(channel.leg)
 
 
 def rooted(channel: Channel, event: DialBegin) -> None:
@@ -88,6 +89,13 @@ def rooted(channel: Channel, event: DialBegin) -> None:
     _rooted(channel)
     if channel.real:
         channel.own_number = _number_in(event.dial_string) or _number_in(channel.endpoint)
+
+
+def begins_alone(channel: Channel) -> None:
+    """Nobody but Asterisk itself begins a call with a Local channel."""
+    first = channel.uid == channel.call.key and not channel.call.started
+    if first and channel.local and channel.name.endswith(";1"):
+        _rooted(channel)
 
 
 def _rooted(channel: Channel) -> None:
@@ -104,9 +112,15 @@ def _number_in(address: str | None) -> str | None:
     return user if _NUMBER.fullmatch(user) else None
 
 
+def took_over(channel: Channel) -> bool:
+    """It called in by itself, reached nobody, and its call became part of an older one: a parked caller taken back."""
+    nobody_yet = channel.partner is None and channel.leg is None
+    return channel.real and channel.called and nobody_yet and channel is not channel.call.caller_channel
+
+
 def picked_up(channel: Channel, call: Call) -> None:
-    """This channel called in by itself and takes over a phone that rings in `call`."""
-    call.picked_up = True
+    """This channel called in by itself and takes over `call`: from a phone that rings, or from where it is parked."""
+    call.picked_up = call.picked_up or call.answered_at is None
     channel.dialled = True
     if channel.leg is None:
         channel.leg = Leg(channel)
@@ -116,10 +130,9 @@ def picked_up(channel: Channel, call: Call) -> None:
 
 def take_role(channel: Channel, line: CoreShowChannel) -> None:
     """Who was dialled, by the application it runs or by its place: only the first channel of a call can have called."""
-    first = channel.uid == channel.call.key and not channel.call.started
-    # Nobody but Asterisk itself begins a call with a Local channel, or with one that it dials (AppDial2).
-    if first and ((channel.local and channel.name.endswith(";1")) or line.application == "AppDial2"):
+    if line.application == "AppDial2" and channel.uid == channel.call.key and not channel.call.started:
         _rooted(channel)
+    begins_alone(channel)
     if channel.leg is not None or not channel.real or is_caller(channel):
         return
     if line.application in _DIALLED_APPLICATIONS or (channel.uid != channel.call.key and channel.state != RING):
@@ -178,7 +191,8 @@ def settle(channel: Channel, line: CoreShowChannel, at: float, out: list[CallEve
     """After a resync: roles for all, the ringing told once, those who talk already only when they are heard."""
     if not channel.real:
         return
-    if channel.leg is None and channel.state == UP and channel.dialled:
+    left_over = channel.uid != channel.call.key and len(channel.call.channels) == 1  # nobody dials it any more
+    if channel.leg is None and channel.dialled and (channel.state == UP or left_over):
         _quietly(channel, at, out)
     else:
         guess_role(channel, at, out)

@@ -43,6 +43,7 @@ class Channel:
     __slots__ = (
         "bridge",
         "call",
+        "called",
         "caller_name",
         "connected_name",
         "connected_number",
@@ -94,6 +95,7 @@ class Channel:
         self.peer: Channel | None = None  # the other half of a Local channel
         self.dialer: Channel | None = None  # who dials this channel
         self.guessed = False  # `dialer` is a guess from a list of channels, good until an event names another
+        self.called = False  # it called in by itself; stays true when its call becomes part of another
         self.dialled = False
         self.rooted = False  # dialled by Asterisk itself
         self.dial_status: str | None = None
@@ -188,6 +190,22 @@ def party_behind(start: Channel) -> Channel | None:
         if not current.local or peer is None:
             return None
         current = _bridge_mate(peer, seen) or peer.dialer
+    return None
+
+
+def party_ahead(start: Channel) -> Channel | None:
+    """The real party that `start` leads to: itself, or whoever is bridged with or rung by the other Local half."""
+    seen: set[Channel] = set()
+    current: Channel | None = start
+    while current is not None and current not in seen:
+        if current.real:
+            return current
+        seen.add(current)
+        peer = current.peer
+        if not current.local or peer is None:
+            return None
+        rung = (one for one in peer.call.channels if one.dialer is peer)
+        current = _bridge_mate(peer, seen) or next(rung, None)
     return None
 
 

@@ -66,7 +66,9 @@ def _is_callers_own(channel: Channel) -> bool:
     if root.real:
         return False
     dialer: Channel | None = channel.dialer
-    return root.rooted and dialer is not None and not _dialled_by_half(channel, root)
+    if not root.rooted or dialer is None:
+        return False
+    return root.state != UP or not _dialled_by_half(channel, root)  # the second comes only after the first's answer
 
 
 def _dialled_by_half(channel: Channel, root: Channel) -> bool:
@@ -109,7 +111,8 @@ def announce(leg: Leg, at: float, out: list[CallEvent]) -> None:
     dialled(channel, at, out)
     leg.announced = True
     leg.queue = queue_of(channel)
-    _see(leg, _far_while_ringing(leg))
+    leg.rang_for = _far_while_ringing(leg)
+    _see(leg, leg.rang_for)
     if leg.far.number is None:
         leg.far = party_on_display(channel, leg.far.endpoint)
     if not leg.first:
@@ -119,6 +122,12 @@ def announce(leg: Leg, at: float, out: list[CallEvent]) -> None:
             call.key, at, channel.uid, channel.endpoint, leg.far, leg.queue, call.dialled, leg.first, leg.picked_up
         )
     )
+
+
+def rang_before(leg: Leg) -> None:
+    """Its ringing was before our time: for whom, as far as we can tell, and nothing is told of it."""
+    leg.announced = True
+    leg.rang_for = _far_while_ringing(leg)
 
 
 def _far_while_ringing(leg: Leg) -> Channel | None:
@@ -152,11 +161,11 @@ def _identity(party: Party) -> tuple[str | None, str | None]:
 
 def refresh_ringing(call: Call, at: float, out: list[CallEvent]) -> None:
     """The graph changed under ringing legs (a transfer of a call that still rings): they may ring for another now."""
-    out.extend(
-        LegChanged(call.key, at, leg.channel.uid, leg.channel.endpoint, leg.far)
-        for leg in call.legs.values()
-        if leg.announced and not leg.answered and not leg.ended and _see(leg, _far_while_ringing(leg))
-    )
+    for leg in call.legs.values():
+        if leg.announced and not leg.answered and not leg.ended:
+            leg.rang_for = _far_while_ringing(leg) or leg.rang_for
+            if _see(leg, leg.rang_for):
+                out.append(LegChanged(call.key, at, leg.channel.uid, leg.channel.endpoint, leg.far))
 
 
 def hear(parties: list[Channel], at: float, out: list[CallEvent]) -> None:
@@ -186,13 +195,20 @@ def _connect(leg: Leg, parties: list[Channel], other: Channel, at: float, out: l
     if not leg.announced:
         announce(leg, at, out)
     call, channel = leg.call, leg.channel
-    far = leg.far_channel if leg.far_channel in parties else other
+    far = leg.far_channel if leg.far_channel in parties or _own_consultation(leg, other) else other
     changed = _see(leg, far)
     if not leg.answered:
         leg.answered = True
         out.append(LegAnswered(call.key, at, channel.uid, channel.endpoint, leg.far))
     elif changed:
         out.append(LegChanged(call.key, at, channel.uid, channel.endpoint, leg.far))
+
+
+def _own_consultation(leg: Leg, other: Channel) -> bool:
+    """Does this party ask a third before handing over (a transfer by feature code)? Its card stays with the first."""
+    if leg.first or other.leg is None or other.leg.rang_for is not leg.channel:
+        return False
+    return all(note.one is not leg.channel for note in leg.call.transfers)
 
 
 def _answer(call: Call, parties: list[Channel], at: float, out: list[CallEvent]) -> None:
@@ -231,7 +247,10 @@ def taker(leg: Leg) -> Leg | None:
     rivals = [
         rival
         for rival in leg.call.legs.values()
-        if rival is not leg and rival.channel.state == UP and dial_root(rival.channel) is root
+        if rival is not leg
+        and rival.channel is not root  # the caller's own phone in a call that Asterisk started
+        and rival.channel.state == UP
+        and dial_root(rival.channel) is root
     ]
     for rival in rivals:
         if rival.answered or rival.picked_up:  # who picks a call up is through at once, the halves between follow
@@ -244,11 +263,22 @@ def hung_up(leg: Leg, cause: int | None, at: float, out: list[CallEvent], *, uns
     if leg.ended:
         return
     winner = None if leg.answered else taker(leg)
-    outcome = leg_outcome(leg, cause, taken=winner is not None)
+    outcome = leg_outcome(leg, cause, taken=winner is not None or _replaced(leg, cause))
     if unseen and outcome not in ("answered", "elsewhere"):
         outcome = "unseen"
     answered_by = winner.channel.endpoint if winner is not None and outcome == "elsewhere" else None
     end(leg, outcome, answered_by, at, out)
+
+
+def _replaced(leg: Leg, cause: int | None) -> bool:
+    """A ringing phone hung up though nobody ended its dial and who dials is still there: another took its place.
+
+    That is how INVITE with Replaces looks; the event that names the taker comes after it.
+    """
+    channel = leg.channel
+    dialer = channel.dialer
+    known = dialer is not None and not dialer.gone and not channel.guessed
+    return known and leg.announced and channel.dial_status is None and cause in (0, 16) and not leg.first
 
 
 def end(leg: Leg, outcome: LegOutcome, answered_by: str | None, at: float, out: list[CallEvent]) -> None:

@@ -49,6 +49,7 @@ class Leg:
         "first",
         "picked_up",
         "queue",
+        "rang_for",
     )
 
     def __init__(self, channel: Channel) -> None:
@@ -56,6 +57,7 @@ class Leg:
         self.call = channel.call
         self.far = NOBODY
         self.far_channel: Channel | None = None
+        self.rang_for: Channel | None = None  # who was at the other end when it began to ring, or was put there since
         self.first = False  # the caller's own phone in a call that Asterisk started
         self.announced = False
         self.answered = False

@@ -12,7 +12,7 @@ from typing import Any
 from crmconnector.asterisk import ami_events as ami
 from crmconnector.calls import census, legs, story, transfers
 from crmconnector.calls.events import CallEvent, LegHeld, LegResumed
-from crmconnector.calls.graph import Bridge, Channel, hearing, leave, party_behind
+from crmconnector.calls.graph import Bridge, Channel, hearing, leave, party_ahead, party_behind
 from crmconnector.calls.picture import Picture
 from crmconnector.calls.snapshot import OpenCall, snapshot
 
@@ -112,6 +112,7 @@ class CallTracker:
     def _on_new_channel(self, event: ami.NewChannel, out: list[CallEvent]) -> None:
         channel = self._picture.touch(event.channel, event.at, out, seen_new=True)
         if channel is not None:
+            census.begins_alone(channel)
             self._stir(channel, event.at, out)
 
     def _on_state(self, event: ami.NewState, out: list[CallEvent]) -> None:
@@ -181,7 +182,7 @@ class CallTracker:
             census.rooted(dest, event)
         else:  # who dials has hung up already: nothing better will come
             dest.dialled, dest.seen_new = True, False
-        dest.dial_status = None  # what an earlier dial of it came to is history
+        dest.dial_status, dest.guessed = None, False  # what an earlier dial of it came to is history
         if dest.real:
             legs.dialled(dest, event.at, out)
             legs.progress(dest, event.at, out)
@@ -192,7 +193,6 @@ class CallTracker:
             census.picked_up(dest, source.call)
         dest.dialled = True
         dest.dialer = source
-        dest.guessed = False
         self._picture.unite(source.call, dest.call, at, out)
         if moved:
             legs.refresh_ringing(dest.call, at, out)
@@ -260,6 +260,9 @@ class CallTracker:
         members = list(bridge.members)
         for member in members[1:]:
             self._picture.unite(members[0].call, member.call, at, out)
+        for member in members:
+            if census.took_over(member):
+                census.picked_up(member, member.call)
 
     def _on_bridge_leave(self, event: ami.BridgeLeave, out: list[CallEvent]) -> None:
         channel = self._picture.touch(event.channel, event.at, out)
@@ -340,7 +343,7 @@ class CallTracker:
 
 def _party(channel: Channel | None) -> Channel | None:
     """Who is handed over: an event names a Local half where one stays in between."""
-    return party_behind(channel) if channel is not None else None
+    return (party_ahead(channel) or party_behind(channel)) if channel is not None else None
 
 
 def _handlers(tracker: CallTracker) -> dict[type, Callable[[Any, list[CallEvent]], None]]:

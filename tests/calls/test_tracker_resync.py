@@ -334,7 +334,7 @@ def test_a_phone_found_in_the_list_rings_for_the_party_that_it_shows(pbx):
 
 
 def test_a_guess_of_who_dials_gives_way_to_the_event_that_names_another(pbx):
-    anna, bert = transferred_while_listed(pbx)
+    _, bert = transferred_while_listed(pbx)
     pbx.rings(bert)
     carl = pbx.caller("1.4", "PJSIP/206-00000004", "206", "205")
     pbx.dial_end(carl, bert, "ANSWER")
@@ -343,10 +343,22 @@ def test_a_guess_of_who_dials_gives_way_to_the_event_that_names_another(pbx):
 
 def test_who_has_hung_up_is_not_shown_to_a_phone_that_rings(pbx):
     bea = pbx.caller("1.1", "PJSIP/201-00000001", "201", "204")
-    pbx.hangup(bea)
-    anna = pbx.known("1.2", "PJSIP/204-00000002", state=0, call="1.9")
+    anna = pbx.known("1.2", "PJSIP/204-00000002", state=6, call=bea, number="204")
+    bert = pbx.known("1.3", "PJSIP/205-00000003", state=0, call=bea, number="205")
     pbx.send("FullyBooted")
     pbx.listed(anna, application="AppDial")
-    pbx.list_ends(1)
-    pbx.rings(anna)
+    pbx.listed(bert, application="AppDial")
+    pbx.list_ends(2)
+    pbx.rings(bert)
     assert [leg.far.number for leg in pbx.only(LegRinging)] == [None]
+
+
+def test_a_phone_that_nobody_dials_any_more_gets_no_card(pbx):
+    """What is left of a click-to-call in the moment after its reject."""
+    phone = pbx.known("1.2", "PJSIP/204-00000002", state=5, call="1.1")
+    pbx.send("FullyBooted")
+    pbx.listed(phone, application="AppDial")
+    pbx.list_ends(1)
+    pbx.hangup(phone, 21)
+    assert pbx.only(LegRinging) == []
+    assert pbx.tracker.open_calls() == []

@@ -139,6 +139,7 @@ def test_blonde_transfer_changes_the_number_on_the_ringing_phone(pbx, answered):
     assert [leg.endpoint for leg in pbx.only(LegRinging)] == ["PJSIP/204", "PJSIP/205"]
     assert [(event.leg, event.far) for event in pbx.only(LegChanged)] == [(bert, ADA)]
     if not answered:
+        pbx.dial_end(ada, bert, "CANCEL")
         pbx.hangups(bert, ada, cause=0)
         assert ended(pbx)[-1] == ("PJSIP/205", "cancelled", None)
         return
