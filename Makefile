@@ -6,13 +6,14 @@ ARGS ?=
 export PYTHON ARGS
 PY := .venv/bin/python
 
-.PHONY: help setup run setup-test test lint lab bench chaos clean
+.PHONY: help setup run setup-test test lint lab lab16 bench chaos clean
 
 help:
 	@echo 'make run     start the product with servers of its own; the address and the login are printed'
 	@echo 'make setup   only make .venv and install what requirements.lock names'
 	@echo 'make test    all tests (ARGS="-k word" chooses)      make lint    style, types, import directions'
 	@echo 'make lab     play with a real Asterisk and SIP phones   make bench   figures      make chaos   long fault runs'
+	@echo 'make lab16   the lab tests on Asterisk 16, with PJSIP and with the old SIP driver'
 	@echo 'make clean   remove .venv and caches; your data in .state stays'
 
 setup:
@@ -32,6 +33,9 @@ lint: setup-test
 
 lab: setup-test
 	@exec $(PY) -m tests.pbx.play $(ARGS)
+
+lab16: setup-test
+	@exec $(PY) -m pytest -m "lab and slow" $(ARGS)
 
 bench: setup-test
 	@exec $(PY) -m tests.bench $(ARGS)

@@ -93,6 +93,14 @@ class Hangup:
 
 
 @dataclass(frozen=True, slots=True)
+class HangupRequest:
+    """The party of this channel has hung up; Asterisk has not done anything about it yet."""
+
+    at: float
+    channel: ChannelFacts
+
+
+@dataclass(frozen=True, slots=True)
 class LocalBridge:
     """The two halves of a Local channel."""
 
@@ -160,7 +168,10 @@ class BlindTransfer:
 
 @dataclass(frozen=True, slots=True)
 class AttendedTransfer:
-    """`target_rings`: the target had not answered yet (a blonde transfer). Transferee and target may be left out."""
+    """`target_rings`: the target had not answered yet (a blonde transfer). Transferee and target may be left out.
+
+    `bridge`: where the two are together now, if they are.
+    """
 
     at: float
     first: ChannelFacts
@@ -169,6 +180,7 @@ class AttendedTransfer:
     target: ChannelFacts | None
     target_rings: bool
     succeeded: bool
+    bridge: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +237,7 @@ AmiEvent = (
     | BridgeEnter
     | BridgeLeave
     | Hangup
+    | HangupRequest
     | LocalBridge
     | Rename
     | Hold
@@ -342,6 +355,7 @@ def _attended_transfer(headers: Headers, at: float) -> AmiEvent | None:
         target,
         target_rings=dest == "App" or (target is not None and target.state == RINGING),
         succeeded=_succeeded(headers) and dest != "Fail",
+        bridge=text(headers, "DestBridgeUniqueid"),
     )
 
 
@@ -381,6 +395,7 @@ _BUILDERS: dict[str, _Builder] = {
     "BridgeEnter": _bridge_enter,
     "BridgeLeave": _bridge_leave,
     "Hangup": _hangup,
+    "HangupRequest": _of_channel(HangupRequest),
     "LocalBridge": _local_bridge,
     "Rename": _rename,
     "Hold": _of_channel(Hold),

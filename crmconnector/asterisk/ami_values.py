@@ -2,7 +2,8 @@
 
 - `<unknown>` and the empty text become None;
 - names are C-escaped on the wire (`O\\'Neil`): they are unescaped once;
-- control, bidirectional-override and surrogate characters are dropped (PostgreSQL refuses NUL, the rest fools screens);
+- control (but not tab), bidirectional-override and surrogate characters are dropped (PostgreSQL refuses NUL, the rest
+  fools screens);
 - names and numbers are cut at 80 characters; numbers otherwise stay as Asterisk wrote them.
 """
 
@@ -53,7 +54,9 @@ def text(headers: Headers, key: str, limit: int = MAX_ID) -> str | None:
 
 def _printable(value: str) -> str:
     return "".join(
-        c for c in value if not (c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" or c in _BIDI)
+        c
+        for c in value
+        if not ((c < " " and c != "\t") or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" or c in _BIDI)
     )
 
 

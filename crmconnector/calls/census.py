@@ -183,7 +183,9 @@ def _shown_by(channel: Channel) -> Channel | None:
     if len(named) == 1:
         return named[0]
     if call.caller_channel is None:
-        return next((one for one in call.channels if one.rooted), None)
+        root = next((one for one in call.channels if one.rooted), None)
+        # Until the first phone has answered, everything is dialled behind the pair that Asterisk made.
+        return root.peer if root is not None and root.peer is not None and root.state != UP else root
     return None if call.caller_channel is channel else call.caller_channel
 
 

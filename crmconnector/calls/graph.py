@@ -51,9 +51,11 @@ class Channel:
         "dialer",
         "dialled",
         "endpoint",
+        "ending",
         "epoch",
         "exten",
         "forwarded",
+        "gave_up_at",
         "gone",
         "guessed",
         "held",
@@ -105,6 +107,8 @@ class Channel:
         self.partner: Channel | None = None  # whom it last talked with
         self.held = False
         self.epoch = 0
+        self.ending = False  # its party has hung up, the channel is about to go
+        self.gave_up_at: float | None = None  # when it left a queue unserved
         self.gone = False  # hung up: what it was is remembered, what it says now is not to be shown
 
     def rename(self, name: str) -> None:
@@ -169,7 +173,8 @@ def hearing(bridge: Bridge) -> list[Channel]:
     for current in open_bridges:
         for member in current.members:
             if member.real:
-                parties.append(member)
+                if not member.ending:  # one who hung up before the bridge was made hears nobody
+                    parties.append(member)
             elif member.local and member.peer is not None:
                 onward = member.peer.bridge
                 if onward is not None and onward.uid not in seen and not onward.holding:

@@ -277,7 +277,7 @@ def _replaced(leg: Leg, cause: int | None) -> bool:
     """
     channel = leg.channel
     dialer = channel.dialer
-    known = dialer is not None and not dialer.gone and not channel.guessed
+    known = dialer is not None and not dialer.gone and not dialer.ending and not channel.guessed
     return known and leg.announced and channel.dial_status is None and cause in (0, 16) and not leg.first
 
 

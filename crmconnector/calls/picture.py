@@ -151,7 +151,7 @@ class Picture:
         if channel.queue is not None:
             self.queue_left(channel, at, out, abandoned=not unseen and call.answered_at is None)
         self.leave_bridge(channel, at, out)
-        story.caller_gone(call, channel, cause)
+        story.caller_gone(call, channel, cause, at)
         channel.gone = True
         del self.channels[channel.uid]
         if self._names.get(channel.name) is channel:

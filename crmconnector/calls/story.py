@@ -23,6 +23,7 @@ NOBODY = Party(None, None, None)
 _NOT_DIALLED = frozenset({"s", "h", "i", "t", "failed"})
 # Q.850: unallocated, no route, out of order, no circuit, network trouble, … : the call could not be placed.
 _FAILED_CAUSES = frozenset({1, 2, 3, 6, 20, 22, 27, 28, 29, 34, 38, 41, 42, 44, 50, 58, 65, 69, 79, 88, 96})
+_LEAVES_WITHIN_SECONDS = 1.0  # a caller who hangs up in a queue is gone in some milliseconds
 # What one leg's end means for the whole call, the weightiest first: a caller who gave up decided it himself.
 _WEIGHT: tuple[tuple[LegOutcome, CallDisposition], ...] = (
     ("cancelled", "cancelled"),
@@ -263,7 +264,7 @@ def _disposition_without_legs(call: Call) -> CallDisposition:
         return "failed"
     if call.caller_cause == 17:
         return "busy"
-    return "rejected" if call.caller_cause == 21 else "cancelled"
+    return "failed" if call.caller_cause == 21 else "cancelled"  # refused by the dial plan: nobody was asked
 
 
 def leg_outcome(leg: Leg, cause: int | None, *, taken: bool) -> LegOutcome:
@@ -306,10 +307,15 @@ def _outcome_by_cause(leg: Leg, cause: int | None) -> LegOutcome:
         return "no_answer"
     if cause in _FAILED_CAUSES or not leg.announced:
         return "failed"
-    return "cancelled"
+    # Asterisk 16 tells no end of a dial of its own; nobody else could have given it up, so its time ran out.
+    return "no_answer" if leg.first else "cancelled"
 
 
-def caller_gone(call: Call, channel: Channel, cause: int | None) -> None:
+def caller_gone(call: Call, channel: Channel, cause: int | None, at: float) -> None:
+    """Asterisk says "abandoned" also when the queue itself gives the caller up: then the call goes on for a while."""
+    stayed = channel.gave_up_at is not None and at - channel.gave_up_at > _LEAVES_WITHIN_SECONDS
+    if stayed and not channel.ending:
+        call.abandoned = False
     if channel is call.caller_channel:
         call.caller_cause = cause
         call.caller_was_up = channel.state == UP and not channel.dialled

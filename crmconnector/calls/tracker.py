@@ -153,6 +153,12 @@ class CallTracker:
         if channel is not None:
             self._picture.remove(channel, event.cause, event.at, out)
 
+    def _on_hangup_request(self, event: ami.HangupRequest, out: list[CallEvent]) -> None:
+        del out
+        channel = self._picture.channels.get(event.channel.uniqueid)
+        if channel is not None:
+            channel.ending = True
+
     def _on_local_bridge(self, event: ami.LocalBridge, out: list[CallEvent]) -> None:
         one, two = self._picture.touch(event.one, event.at, out), self._picture.touch(event.two, event.at, out)
         if one is not None and two is not None and one is not two:
@@ -215,7 +221,7 @@ class CallTracker:
         if source is not None and unsure and not dest.rooted:  # its DialBegin was lost
             self._dial_edge(source, dest, event.at, out)
         dest.dialled = True
-        dest.dial_status = event.status
+        dest.dial_status = dest.dial_status or event.status  # a queue tells a time-out first, and then a cancel too
         dest.forwarded = dest.forwarded or event.forward is not None
         self._stir(dest, event.at, out)
         if event.status == "CANCEL" and dest.leg is not None:
@@ -286,6 +292,8 @@ class CallTracker:
         channel = self._picture.touch(event.channel, event.at, out)
         if channel is None:
             return
+        if channel.gave_up_at is None:
+            channel.gave_up_at = event.at
         channel.call.abandoned = True
         if channel.queue is not None:
             self._picture.queue_left(channel, event.at, out, abandoned=True)
@@ -308,7 +316,10 @@ class CallTracker:
         if first is None or second is None or not event.succeeded:
             return
         self._picture.unite(first.call, second.call, event.at, out)
-        transfers.note_attended(event, first.call, first, second, _party(transferee), _party(target))
+        bridge = self._picture.bridges.get(event.bridge) if event.bridge is not None else None
+        one = _party(transferee) or first.partner
+        other = _party(target) or transfers.put_together(bridge, one, second)
+        transfers.note_attended(event, first.call, first, second, one, other)
         legs.refresh_ringing(first.call, event.at, out)
 
     # --- handlers: the PBX itself ---
@@ -358,6 +369,7 @@ def _handlers(tracker: CallTracker) -> dict[type, Callable[[Any, list[CallEvent]
         ami.BridgeEnter: tracker._on_bridge_enter,
         ami.BridgeLeave: tracker._on_bridge_leave,
         ami.Hangup: tracker._on_hangup,
+        ami.HangupRequest: tracker._on_hangup_request,
         ami.LocalBridge: tracker._on_local_bridge,
         ami.Rename: tracker._on_rename,
         ami.Hold: tracker._on_hold,

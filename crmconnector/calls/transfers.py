@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from crmconnector.asterisk.ami_events import AttendedTransfer, BlindTransfer
+from crmconnector.asterisk.ami_events import UP, AttendedTransfer, BlindTransfer
 from crmconnector.calls.events import TransferKind
-from crmconnector.calls.graph import Channel
+from crmconnector.calls.graph import Bridge, Channel, party_ahead
 from crmconnector.calls.story import Call, Leg, TransferNote
 
 
@@ -23,9 +23,11 @@ def note_attended(
     target: Channel | None,
 ) -> None:
     """Asterisk may leave out transferee and target: then they are whom the transferer's channels last talked with."""
-    kind: TransferKind = "blonde" if event.target_rings else "attended"
+    one = transferee or first.partner
+    other = target or (second.partner if second is not first else None) or _rung_by(call, second)
+    rings = event.target_rings or (other is not None and other.state != UP)
+    kind: TransferKind = "blonde" if rings else "attended"
     token = f"attended {event.first.uniqueid} {event.second.uniqueid}"
-    one, other = transferee or first.partner, target or second.partner or _rung_by(call, second)
     note = TransferNote(kind, first.endpoint, token, one, other)
     if kind == "attended" and one is not None and other is not None:
         note.result = (one.endpoint, other.endpoint)
@@ -34,6 +36,13 @@ def note_attended(
             if channel.dialer is second:
                 channel.dialer = one
     _note(call, note)
+
+
+def put_together(bridge: Bridge | None, one: Channel | None, by: Channel) -> Channel | None:
+    """The party in that bridge which the transferer put together with `one`."""
+    members = bridge.members if bridge is not None else ()
+    parties = (party_ahead(member) for member in members)
+    return next((party for party in parties if party is not None and party is not one and party is not by), None)
 
 
 def _rung_by(call: Call, transferer: Channel) -> Channel | None:

@@ -63,7 +63,8 @@ def test_a_new_channel_becomes_typed_facts():
         (r"Zed \"Zed\"", 'Zed "Zed"'),
         (r"a\\b", r"a\b"),
         (r"a\\nb", r"a\nb"),  # an escaped backslash and an n: unescaped once, not twice
-        (r"tab\there", "tabhere"),  # a control character, dropped
+        (r"tab\there", "tab\there"),
+        (r"bell\ahere", "bellhere"),  # a control character, dropped
         ("Zoë 🎉", "Zoë 🎉"),
         ("<script>", "<script>"),
         ("nul\x00 and bell\x07", "nul and bell"),

@@ -240,3 +240,18 @@ def test_a_missing_phone_makes_the_call_failed(pbx):
     ada = ada_calls(pbx)
     pbx.hangup(ada, 3)
     assert dispositions(pbx) == ["failed"]
+
+
+def test_who_hung_up_before_the_bridge_was_made_talked_with_nobody(pbx):
+    """Call confirmation on SIP: the phone hangs up without pressing 1, and is put through all the same for no time."""
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.up(anna)
+    pbx.send("HangupRequest", **pbx.channels[anna])
+    pbx.dial_end(ada, anna, "ANSWER")
+    pbx.enter(anna, "b")
+    pbx.enter(ada, "b")
+    pbx.leave(anna, "b")
+    pbx.hangups(anna, ada)
+    assert ended(pbx) == [("PJSIP/204", "answered_unconnected", None)]
+    assert dispositions(pbx) == ["no_answer"]

@@ -196,6 +196,7 @@ def test_a_caller_who_leaves_the_queue_by_hanging_up_abandoned_it(pbx, abandon_e
     pbx.up(ada)
     pbx.queue("Join", ada, "support")
     anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.send("HangupRequest", **pbx.channels[ada])
     pbx.dial_end(ada, anna, "CANCEL")
     if abandon_event:
         pbx.queue("Abandon", ada, "support")
@@ -204,6 +205,22 @@ def test_a_caller_who_leaves_the_queue_by_hanging_up_abandoned_it(pbx, abandon_e
     assert [event.abandoned for event in pbx.only(QueueLeft)] == [True]
     assert ended(pbx) == [("PJSIP/204", "cancelled", None)]
     assert dispositions(pbx) == ["abandoned"]
+
+
+def test_a_caller_whom_the_queue_gave_up_was_not_answered(pbx):
+    """Asterisk says "abandoned" here too; but the caller goes on, to an announcement for example."""
+    ada = ada_calls(pbx)
+    pbx.up(ada)
+    pbx.queue("Join", ada, "support")
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.dial_end(ada, anna, "NOANSWER")
+    pbx.dial_end(ada, anna, "CANCEL")  # the queue says both
+    pbx.queue("Abandon", ada, "support")
+    pbx.queue("Leave", ada, "support")
+    pbx.hangup(anna, 0)
+    pbx.hangup(ada, 16)
+    assert ended(pbx) == [("PJSIP/204", "no_answer", None)]
+    assert dispositions(pbx) == ["no_answer"]
 
 
 def test_agent_called_tells_the_queue_when_the_join_was_missed(pbx):

@@ -126,3 +126,20 @@ def test_a_call_that_comes_back_in_through_the_provider_is_two_calls(pbx):
     back = pbx.caller("1.3", "PJSIP/trunk-00000003", "+4930", "25101")
     pbx.rung(back, "1.4", "PJSIP/204-00000004", call=back)
     assert [(leg.call, leg.endpoint) for leg in pbx.only(LegRinging)] == [("1.1", "PJSIP/trunk"), ("1.3", "PJSIP/204")]
+
+
+def test_the_callers_own_phone_did_not_take_the_call_that_it_gave_up(pbx):
+    phone = originate(pbx)
+    pbx.up(phone)
+    line = pbx.rung(phone, "1.2", "PJSIP/trunk-00000002", call=phone)
+    pbx.dial_end(phone, line, "CANCEL")
+    pbx.hangups(line, phone, cause=0)
+    assert ended(pbx)[0] == ("PJSIP/trunk", "cancelled", None)
+    assert dispositions(pbx) == ["cancelled"]
+
+
+def test_a_phone_that_asterisk_gave_up_dialling_did_not_answer(pbx):
+    """Asterisk 16 says nothing but that the channel is gone."""
+    phone = originate(pbx)
+    pbx.hangup(phone, 0)
+    assert dispositions(pbx) == ["no_answer"]

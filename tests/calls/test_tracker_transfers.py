@@ -8,6 +8,7 @@ from crmconnector.calls.events import (
     CallMerged,
     CallStarted,
     LegChanged,
+    LegEnded,
     LegRinging,
     Transfer,
 )
@@ -170,6 +171,40 @@ def test_a_blonde_transfer_without_a_new_dial_changes_the_number_all_the_same(pb
     assert pbx.only(CallEnded)[0].transfers == (Transfer("blonde", "PJSIP/204", ("PJSIP/trunk", "PJSIP/205"), True),)
 
 
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_transfer_by_feature_code_is_worked_out_from_the_bridge(pbx, answered):
+    """One channel transfers, and Asterisk names nobody else: Bert stands behind the half that is with Ada now."""
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.answers(ada, anna, "b")
+    pbx.leave(anna, "b")
+    one, two = pbx.local("1.11", "1.12", "205@internal-00000001", call=ada)
+    pbx.enter(anna, "consult")
+    pbx.enter(one, "consult")
+    bert = pbx.rung(two, "1.3", "PJSIP/205-00000003", call=ada)
+    if answered:
+        pbx.answers(two, bert, "c")
+        pbx.up(one)
+        assert not [leg for leg in pbx.only(LegChanged) if leg.leg == anna]  # asking is not handing over
+    pbx.leave(anna, "consult")
+    pbx.leave(one, "consult")
+    pbx.enter(one, "b")
+    pbx.send(
+        "AttendedTransfer",
+        **pbx._as("OrigTransferer", anna),
+        **pbx._as("SecondTransferer", anna),
+        **pbx._as("Transferee", ada),
+        Result="Success",
+        DestType="Bridge",
+        DestBridgeUniqueid="b",
+    )
+    if not answered:
+        pbx.answers(two, bert, "c")
+    pbx.hangups(anna, one, two, bert, ada)
+    kind = "attended" if answered else "blonde"
+    assert pbx.only(CallEnded)[0].transfers == (Transfer(kind, "PJSIP/204", ("PJSIP/trunk", "PJSIP/205"), True),)
+
+
 @pytest.mark.parametrize("attended", [True, False])
 def test_a_local_half_is_never_a_party_of_a_transfer(pbx, attended):
     """Ada came in through a pair of halves that stays: the event names the half, people name Ada."""
@@ -247,6 +282,63 @@ def test_a_picked_up_call_pops_on_the_picker_and_is_elsewhere_for_the_phone_that
     assert [(event.call, event.picked_up, event.answered_by) for event in pbx.only(CallEnded)] == [
         ("1.1", True, "PJSIP/205")
     ]
+
+
+@pytest.mark.parametrize("linked_first", [True, False])
+def test_who_takes_a_parked_caller_back_gets_a_card(pbx, linked_first):
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.answers(ada, anna, "b")
+    pbx.leave(anna, "b")
+    pbx.leave(ada, "b")
+    pbx.enter(ada, "park", kind="parking", technology="holding_bridge")
+    pbx.hangup(anna)
+    bert = pbx.caller("1.3", "PJSIP/205-00000003", "205", "701")
+    pbx.up(bert)
+    if linked_first:
+        pbx.linked(bert, ada)
+    pbx.leave(ada, "park")
+    pbx.enter(bert, "c")
+    pbx.enter(ada, "c")
+    assert [(leg.endpoint, leg.picked_up, leg.far) for leg in pbx.only(LegRinging)][1:] == [("PJSIP/205", True, ADA)]
+    pbx.hangups(bert, ada)
+    assert [(call.answered_by, call.picked_up, call.talked_with) for call in pbx.only(CallEnded)] == [
+        ("PJSIP/204", False, ("PJSIP/204", "PJSIP/205"))
+    ]
+
+
+def test_two_callers_who_are_put_together_are_no_legs(pbx):
+    """Anna answered both and connects them with each other: neither was dialled, neither is answered by the other."""
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.answers(ada, anna, "b")
+    eve = pbx.caller("2.1", "PJSIP/trunk-00000005", "+12025550123", "25101")
+    line2 = pbx.rung(eve, "2.2", "PJSIP/204-00000006", call=eve)
+    pbx.answers(eve, line2, "c")
+    pbx.leave(ada, "b")
+    pbx.leave(line2, "c")
+    pbx.enter(ada, "c", swap=line2)
+    pbx.hangups(anna, line2)
+    pbx.linked(eve, ada)
+    pbx.number(eve, "+12025550123")
+    pbx.hangups(eve, ada)
+    assert {leg.endpoint for leg in pbx.only(LegEnded)} == {"PJSIP/204"}
+
+
+def test_a_phone_replaced_without_any_word_was_answered_elsewhere(pbx):
+    """INVITE with Replaces: the phone's channel goes before anything names the taker."""
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.hangup(anna, 0)
+    assert ended(pbx) == [("PJSIP/204", "elsewhere", None)]
+
+
+def test_a_phone_whose_caller_is_just_hanging_up_was_not_replaced(pbx):
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.send("HangupRequest", **pbx.channels[ada])
+    pbx.hangup(anna, 0)
+    assert ended(pbx) == [("PJSIP/204", "cancelled", None)]
 
 
 def test_parked_callers_do_not_talk_with_each_other(pbx):

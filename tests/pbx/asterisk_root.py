@@ -1,7 +1,8 @@
 """A real Asterisk, unpacked (not installed) from Debian packages into a folder of its own.
 
 Nothing of it touches the machine: no maintainer script runs, nothing is mounted, no daemon is started. The folder is
-kept between runs; it costs some 270 MB and ten to twenty seconds once.
+kept between runs; it costs some 270 MB and ten to twenty seconds once. Each Debian release carries one Asterisk:
+"forky" 22, "bullseye" 16, the last one in which Debian ships chan_sip.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SUITE = "forky"  # the Debian release that carries Asterisk 22
+SUITE = "forky"
 PACKAGES = ("asterisk", "asterisk-core-sounds-en-gsm")
 UNPACK_SECONDS = 600
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -37,16 +38,24 @@ class AsteriskRoot:
     path: Path
 
     @property
-    def libraries(self) -> Path:
-        """The folder of the architecture's libraries, for example usr/lib/x86_64-linux-gnu."""
-        return self.loader.parent
+    def libraries(self) -> list[Path]:
+        """Where shared libraries lie: since Debian 12 in usr/lib/x86_64-linux-gnu (or its like) only."""
+        triplet = self.loader.parent.name
+        folders = [self.path / "usr/lib" / triplet, self.path / "lib" / triplet, self.path / "usr/lib"]
+        return [folder for folder in folders if folder.is_dir()]
 
     @property
     def loader(self) -> Path:
-        found = sorted(self.path.glob("usr/lib/*/ld-linux-*.so.*"))
-        if not found:
-            raise LabError(f"{self.path} holds no program loader: delete that folder and try again.")
-        return found[0]
+        for libraries in ("usr/lib", "lib"):
+            for found in sorted(self.path.glob(f"{libraries}/*/ld-linux-*.so.*")):
+                return found
+        raise LabError(f"{self.path} holds no program loader: delete that folder and try again.")
+
+    @property
+    def restarts_itself(self) -> bool:
+        """Whether a restart comes back by itself: the loader must take a name for what it starts (glibc 2.33)."""
+        said = subprocess.run([self.loader, "--help"], capture_output=True, text=True, timeout=30)
+        return "--argv0" in said.stdout + said.stderr
 
     @property
     def program(self) -> Path:
@@ -54,7 +63,10 @@ class AsteriskRoot:
 
     @property
     def modules(self) -> Path:
-        return self.libraries / "asterisk/modules"
+        for libraries in self.libraries:
+            if (libraries / "asterisk/modules").is_dir():
+                return libraries / "asterisk/modules"
+        raise LabError(f"{self.path} holds no modules of Asterisk: delete that folder and try again.")
 
     @property
     def share(self) -> Path:
@@ -66,14 +78,9 @@ class AsteriskRoot:
 
     def command(self, argv0: Path) -> list[str]:
         """How to start the unpacked program with the unpacked loader; `argv0` is what it starts again on a restart."""
-        return [
-            str(self.loader),
-            "--argv0",
-            str(argv0),
-            "--library-path",
-            str(self.libraries),
-            str(self.program),
-        ]
+        named = ["--argv0", str(argv0)] if self.restarts_itself else []
+        folders = ":".join(map(str, self.libraries))
+        return [str(self.loader), *named, "--library-path", folders, str(self.program)]
 
     def version(self) -> str:
         """What Asterisk says of itself, for example `22.10.1`."""
@@ -87,17 +94,17 @@ def cache_folder() -> Path:
     return Path(os.environ.get(CACHE_VARIABLE) or REPOSITORY / ".lab").resolve()
 
 
-def root_folder() -> Path:
-    return cache_folder() / f"asterisk-{SUITE}"
+def root_folder(suite: str = SUITE) -> Path:
+    return cache_folder() / f"asterisk-{suite}"
 
 
-def is_unpacked() -> bool:
-    return (root_folder() / "usr/sbin/asterisk").is_file()
+def is_unpacked(suite: str = SUITE) -> bool:
+    return (root_folder(suite) / "usr/sbin/asterisk").is_file()
 
 
-def missing_for_unpacking() -> str | None:
+def missing_for_unpacking(suite: str = SUITE) -> str | None:
     """Say what this machine cannot provide for unpacking, or None. A finished cache needs nothing more."""
-    if is_unpacked():
+    if is_unpacked(suite):
         return None
     if not Path("/etc/debian_version").is_file():
         return "The lab unpacks Asterisk from Debian packages: run it on Debian (a container will do)."
@@ -112,9 +119,10 @@ def missing_for_unpacking() -> str | None:
     return None
 
 
-def install_mmdebstrap(say: Callable[[str], None]) -> None:
+def install_mmdebstrap(say: Callable[[str], None], suite: str = SUITE) -> None:
     """Install the unpacking tool by apt, where that is possible and not done."""
-    if is_unpacked() or shutil.which("mmdebstrap") or not Path("/etc/debian_version").is_file() or os.geteuid() != 0:
+    is_there = is_unpacked(suite) or shutil.which("mmdebstrap")
+    if is_there or not Path("/etc/debian_version").is_file() or os.geteuid() != 0:
         return
     say("Installing mmdebstrap (it unpacks Debian packages) with apt-get …")
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -124,20 +132,20 @@ def install_mmdebstrap(say: Callable[[str], None]) -> None:
             raise LabError(f"apt-get {arguments[0]} failed:\n{_tail(done.stderr)}")
 
 
-def unpack(say: Callable[[str], None]) -> AsteriskRoot:
-    """Return the unpacked Asterisk; make it first if it is not there.
+def unpack(say: Callable[[str], None], suite: str = SUITE) -> AsteriskRoot:
+    """Return the unpacked Asterisk of that Debian release; make it first if it is not there.
 
     Two processes may ask at once: one makes it, the other waits. A folder that was not finished (the machine was
     switched off, the network broke) never has the final name, so it is never used.
     """
-    if not is_unpacked():
+    if not is_unpacked(suite):
         with _locked(cache_folder()):
-            if not is_unpacked():  # somebody else may have made it while we waited
-                missing = missing_for_unpacking()
+            if not is_unpacked(suite):  # somebody else may have made it while we waited
+                missing = missing_for_unpacking(suite)
                 if missing:
                     raise LabError(missing)
-                _make(root_folder(), say)
-    return AsteriskRoot(root_folder())
+                _make(suite, say)
+    return AsteriskRoot(root_folder(suite))
 
 
 @dataclass(frozen=True)
@@ -195,13 +203,14 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _make(final: Path, say: Callable[[str], None]) -> None:
+def _make(suite: str, say: Callable[[str], None]) -> None:
+    final = root_folder(suite)
     for leftover in final.parent.glob("unfinished-*"):
         shutil.rmtree(leftover, ignore_errors=True)
-    say(f"Unpacking Asterisk from Debian {SUITE} into {final} (once, about 270 MB) …")
+    say(f"Unpacking Asterisk from Debian {suite} into {final} (once, about 270 MB) …")
     unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=final.parent))
     try:
-        _run_mmdebstrap(unfinished)
+        _run_mmdebstrap(suite, unfinished)
         _link_sounds(unfinished)
         _let_all_read(unfinished)
         unfinished.rename(final)
@@ -210,7 +219,7 @@ def _make(final: Path, say: Callable[[str], None]) -> None:
             shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _run_mmdebstrap(target: Path) -> None:
+def _run_mmdebstrap(suite: str, target: Path) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as transport:
         transport.write(_transport_options())
         transport.flush()
@@ -223,7 +232,7 @@ def _run_mmdebstrap(target: Path) -> None:
             # Signatures are checked. Only the date is not: a frozen copy of a mirror is past its own date.
             '--aptopt=Acquire::Check-Valid-Until "false"',
             '--aptopt=APT::Install-Recommends "false"',
-            SUITE,
+            suite,
             str(target),
             str(debian_mirror()),
         ]

@@ -9,21 +9,41 @@ import shutil
 import socket
 import struct
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.pbx.ami_wire import AmiWire
-from tests.pbx.asterisk_root import AsteriskRoot, LabError
+from tests.pbx.asterisk_root import SUITE, AsteriskRoot, LabError
 from tests.pbx.children import free_port, start_child, stop_child, wait_until
 
 TEMPLATES = Path(__file__).with_name("conf")
-AGENT_TEMPLATE = "pjsip-agent.conf"
 # Modules that decline to load without their settings take the packaged examples.
 SAMPLES = ("amd.conf", "confbridge.conf", "agents.conf", "udptl.conf", "indications.conf", "acl.conf")
 TRUNK_ADDRESS = "127.0.0.2"  # all of 127/8 is this machine; the PBX knows the trunk by it
+DRIVERS = {"PJSIP": ("pjsip", "chan_sip.so"), "SIP": ("sip", "chan_pjsip.so")}  # settings, the driver not wanted
 READY_SECONDS = 40
 # What Asterisk may find taken without stopping; then another program would answer in its place.
 BIND_TROUBLE = ("Unable to bind", "Address already in use", "could not be started as")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One kind of PBX that the lab can be."""
+
+    name: str  # as recordings are filed
+    suite: str  # the Debian release that carries this Asterisk
+    technology: str  # the driver of the phones, the first word of their channels' names
+
+    def translated(self, text: str) -> str:
+        """The settings name phones PJSIP/… as the usual lab does; chan_sip calls the same phones SIP/…"""
+        return text.replace("PJSIP/", f"{self.technology}/")
+
+
+ASTERISK22 = Variant("asterisk22", SUITE, "PJSIP")
+ASTERISK16 = Variant("asterisk16", "bullseye", "PJSIP")
+ASTERISK16SIP = Variant("asterisk16sip", "bullseye", "SIP")
+VARIANTS = {variant.name: variant for variant in (ASTERISK22, ASTERISK16, ASTERISK16SIP)}
 
 
 @dataclass(frozen=True)
@@ -48,8 +68,8 @@ class PbxSettings:
 class AsteriskServer:
     """Starts, restarts, kills and stops one Asterisk."""
 
-    def __init__(self, root: AsteriskRoot, settings: PbxSettings) -> None:
-        self.root, self.settings = root, settings
+    def __init__(self, root: AsteriskRoot, settings: PbxSettings, variant: Variant = ASTERISK22) -> None:
+        self.root, self.settings, self.variant = root, settings, variant
         self._child: subprocess.Popen[bytes] | None = None
 
     @property
@@ -77,6 +97,10 @@ class AsteriskServer:
         with self.truth() as wire:
             wire.send("Command", Command="core restart now")
             wait_until(lambda: wire.closed, "Asterisk to go down for its restart", timeout_seconds=15)
+        if not self.root.restarts_itself:  # it only ended: be the supervisor that starts it again
+            wait_until(lambda: self.pid is None, "Asterisk to end", timeout_seconds=15)
+            self.start()
+            return
         self.wait_ready()
 
     def rights(self) -> dict[str, str]:
@@ -103,8 +127,16 @@ class AsteriskServer:
     def add_ami_user(self, username: str, secret: str, *, read: str, write: str) -> None:
         """One more AMI user with such rights, until the PBX is started anew."""
         user = f"\n[{username}]\nsecret = {secret}\nread = {read}\nwrite = {write}\n"
-        with (self.settings.run_folder / "etc/manager.conf").open("a") as settings:
-            settings.write(user)
+        self._change_ami(lambda settings: settings + user)
+
+    def stamp_events(self, stamped: bool) -> None:
+        """Let every event say when it happened (header Timestamp), or not, until the PBX is started anew."""
+        line = f"timestampevents = {'yes' if stamped else 'no'}"
+        self._change_ami(lambda settings: re.sub("^timestampevents = .*$", line, settings, flags=re.MULTILINE))
+
+    def _change_ami(self, change: Callable[[str], str]) -> None:
+        path = self.settings.run_folder / "etc/manager.conf"
+        path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
         with self.truth() as wire:
             wire.command("manager reload")
 
@@ -155,15 +187,21 @@ class AsteriskServer:
             shutil.copy(self.root.samples / name, folder / "etc" / name)
         values = self._values()
         for template in sorted(TEMPLATES.glob("*.conf")):
-            if template.name != AGENT_TEMPLATE:
+            if template.name not in self._unwanted_templates():
                 target = folder / "etc" / template.name
-                target.write_text(_filled(template, values))
+                target.write_text(self.variant.translated(_filled(template, values)))
                 target.chmod(0o600)
+
+    def _unwanted_templates(self) -> set[str]:
+        """The pieces, and the settings of the driver that this variant does without."""
+        pieces = {f"{settings}-agent.conf" for settings, _ in DRIVERS.values()}
+        return pieces | {f"{DRIVERS[name][0]}.conf" for name in DRIVERS if name != self.variant.technology}
 
     def _values(self) -> dict[str, str]:
         settings = self.settings
+        driver, other_driver = DRIVERS[self.variant.technology]
         agents = [
-            _filled(TEMPLATES / AGENT_TEMPLATE, {"extension": extension, "name": name})
+            _filled(TEMPLATES / f"{driver}-agent.conf", {"extension": extension, "name": name})
             for extension, name in settings.agents.items()
         ]
         simple = {name: str(value) for name, value in vars(settings).items() if isinstance(value, str | int)}
@@ -171,6 +209,7 @@ class AsteriskServer:
             **simple,
             **{f"did_{name}": number for name, number in settings.dids.items()},
             "agents": "\n".join(agents),
+            "other_driver": other_driver,
             "etc_dir": str(settings.run_folder / "etc"),
             "run_dir": str(settings.run_folder),
             "module_dir": str(self.root.modules),

@@ -42,13 +42,34 @@ class LabPhone:
     def passcode(self) -> str:
         return self.settings.passcode
 
-    def call(self, number: str, *, from_number: str | None = None, from_name: str | None = None) -> int:
-        """Dial `number`; the trunk may show any caller (`anonymous` withholds it). Returns the line, 1 the first."""
-        asked = {"number": number, "from_number": from_number, "from_name": from_name}
+    def call(
+        self,
+        number: str,
+        *,
+        from_number: str | None = None,
+        from_name: str | None = None,
+        replaces: str | None = None,
+        hold_others: bool = True,
+    ) -> int:
+        """Dial `number`; the trunk may show any caller (`anonymous` withholds it). Returns the line, 1 the first.
+
+        `replaces` takes another phone's ringing call (see `ringing_dialog`). A desk phone holds its other calls, a
+        carrier's line does not.
+        """
+        asked = {"number": number, "from_number": from_number, "from_name": from_name, "replaces": replaces}
+        asked["hold_others"] = None if hold_others else "no"
         return int(self.control("call", **{key: value for key, value in asked.items() if value is not None}))
 
-    def answer(self) -> None:
-        self.control("answer")
+    def answer(self, *, hold_others: bool = True) -> None:
+        self.control("answer", hold_others="yes" if hold_others else "no")
+
+    def deflect(self, number: str) -> None:
+        """Send the ringing call on to `number` (302)."""
+        self.control("deflect", number=number)
+
+    def ringing_dialog(self) -> str:
+        """What another phone must name to take the call that rings here (INVITE with Replaces)."""
+        return str(self.control("ringing_dialog"))
 
     def reject(self, code: int = 603) -> None:
         self.control("reject", code=str(code))
@@ -74,9 +95,9 @@ class LabPhone:
         """Put the party on hold and the one we talk to together (REFER with Replaces)."""
         self.control("complete_transfer")
 
-    def on_ring(self, do: str) -> None:
-        """What the phone does with calls from now on by itself: ring, answer, busy (486) or reject (603)."""
-        self.control("on_ring", do=do)
+    def on_ring(self, do: str, *, forward_to: str = "") -> None:
+        """What the phone does with calls from now on: ring, answer, busy (486), reject (603) or forward (302)."""
+        self.control("on_ring", do=do, forward_to=forward_to)
 
     def lines(self) -> list[dict[str, Any]]:
         """The lines in use: number, state, remote_number, remote_name, dialled, digits_heard."""

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 
+from tests.pbx.story_kit import MORE_NUMBERS
 from tests.support.lab import Lab, LabError, LabPhone, prepare_lab
 
 
@@ -32,6 +33,7 @@ def description(lab: Lab) -> str:
         f"  {phone.endpoint}   http://{phone.cti_host}:{phone.cti_port}   {phone.passcode}   {phone.control_port}"
         for phone in lab.phones.values()
     )
+    numbers = "\n".join(f"  {number}   {what}" for number, what in MORE_NUMBERS.items())
     return f"""
 Asterisk {lab.asterisk_version} and its phones are running.
 
@@ -48,6 +50,11 @@ Let a call come in for 1001, 1002 and 1003 (in place of {lab.did_group}, {lab.di
 Answer it at desk 1001, and hang up:
   {deed(lab.phones["1001"], "answer")}
   {deed(lab.phones["1001"], "hangup")}
+More numbers to call in place of {lab.did_group}:
+{numbers}
+Desks may dial 1001 to 1005 (1005 has no phone), 610 (ring group), 600, 602 and 603 (queues), 650 (conference),
+*8 and **1001 (pickup), 551001 and 561001 (listen, whisper), 700 by a transfer (park) and 701 (take back); in a call
+## passes it on, *2 asks first, #72 parks. A number with + or after 9 goes out.
 The outside world answers what a desk dialled:
   {deed(lab.trunk, "answer")}
 

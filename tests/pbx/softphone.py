@@ -19,15 +19,19 @@ class ControlFace:
         self.phone, self.cti = phone, cti
         self._deeds: dict[str, Callable[[Parameters], Any]] = {
             "call": self._call,
-            "answer": lambda _: phone.answer(),
+            "answer": lambda asked: phone.answer(hold_others=asked.get("hold_others") != "no"),
+            "deflect": lambda asked: phone.deflect(asked["number"]),
+            "ringing_dialog": lambda _: phone.ringing_dialog(),
             "reject": lambda asked: phone.reject(int(asked.get("code") or DECLINE)),
             "hangup": lambda _: phone.hang_up(),
             "hold": lambda _: phone.hold(phone.line_in("connected")),
             "resume": lambda _: phone.resume(phone.line_in("onhold")),
             "digits": lambda asked: phone.send_digits(phone.line_in("connected"), asked["digits"]),
             "transfer": lambda asked: phone.transfer_blind(phone.line_in("connected"), asked["number"]),
-            "complete_transfer": lambda _: phone.transfer_attended(phone.line_in("onhold"), phone.line_in("connected")),
-            "on_ring": lambda asked: phone.set_on_ring(asked["do"]),
+            "complete_transfer": lambda _: phone.transfer_attended(
+                phone.line_in("onhold"), phone.line_in("connected", "calling")
+            ),
+            "on_ring": lambda asked: phone.set_on_ring(asked["do"], asked.get("forward_to", "")),
             "state": lambda _: self._state(),
             "journal": lambda _: list(cti.journal),
             "register": lambda _: phone.register(),
@@ -46,7 +50,13 @@ class ControlFace:
             return 409, {"error": str(error)}
 
     def _call(self, asked: Parameters) -> int:
-        line = self.phone.call(asked["number"], from_number=asked.get("from_number"), from_name=asked.get("from_name"))
+        line = self.phone.call(
+            asked["number"],
+            from_number=asked.get("from_number"),
+            from_name=asked.get("from_name"),
+            replaces=asked.get("replaces", ""),
+            hold_others=asked.get("hold_others") != "no",
+        )
         return line.number
 
     def _clear(self) -> None:

@@ -21,7 +21,7 @@ from tests.pbx.softphone_settings import PhoneSettings
 
 T = TypeVar("T")
 LIVE = ("calling", "ringing", "connected", "onhold")
-BUSY_HERE, DECLINE, OK, RINGING = 486, 603, 200, 180
+BUSY_HERE, DECLINE, MOVED, OK, RINGING = 486, 603, 302, 200, 180
 
 
 class Refused(Exception):
@@ -51,6 +51,13 @@ class SoftCall(pj.Call):  # type: ignore[misc]
     def __init__(self, phone: SipPhone, line: Line, call_id: int = pj.PJSUA_INVALID_ID) -> None:
         super().__init__(phone.account, call_id)
         self.phone, self.line = phone, line
+        self.invited = ""  # incoming: the INVITE as it came
+        self.rang_back = ""  # incoming: our 180 to it
+
+    def onCallTsxState(self, prm: Any) -> None:
+        sent = prm.e.body.tsxState.src.tdata.wholeMsg if prm.e.body.tsxState.type == pj.PJSIP_EVENT_TX_MSG else ""
+        if sent.startswith("SIP/2.0 180"):
+            self.rang_back = sent
 
     def onCallState(self, prm: Any) -> None:
         call = self.getInfo()
@@ -82,7 +89,7 @@ class SoftAccount(pj.Account):  # type: ignore[misc]
         self.phone.registered = self.getInfo().regIsActive and prm.code == OK
 
     def onIncomingCall(self, prm: Any) -> None:
-        self.phone.take_incoming(prm.callId)
+        self.phone.take_incoming(prm.callId, prm.rdata.wholeMsg)
 
 
 class SipPhone:
@@ -92,7 +99,8 @@ class SipPhone:
         self.settings = settings
         self.lines = [Line(number) for number in range(1, settings.line_count + 1)]
         self.registered = not settings.registers
-        self.on_ring = "ring"  # what it does by itself: ring, busy (486), reject (603) or answer
+        self.on_ring = "ring"  # what it does by itself: ring, busy (486), reject (603), answer or forward (302)
+        self.forward_to = ""
         self.timeline: list[dict[str, Any]] = []
         self._work: queue.Queue[Callable[[], None]] = queue.Queue()
         # An ended Call object is kept for ever: deleting it would unbind a newer call that got the same number.
@@ -152,14 +160,14 @@ class SipPhone:
             self.registered = False
             self.account.setRegistration(True)
 
-    def set_on_ring(self, do: str) -> None:
-        if do not in ("ring", "answer", "busy", "reject"):
+    def set_on_ring(self, do: str, forward_to: str = "") -> None:
+        if do not in ("ring", "answer", "busy", "reject", "forward"):
             raise Refused(f"unknown: {do}")
-        self.on_ring = do
+        self.on_ring, self.forward_to = do, forward_to
 
     # --- deeds ------------------------------------------------------------------------------------------------------
 
-    def take_incoming(self, call_id: int) -> None:
+    def take_incoming(self, call_id: int, invited: str = "") -> None:
         free = self._free_line()
         if free is None or self.on_ring == "busy":
             self._turn_away(call_id, BUSY_HERE)
@@ -167,38 +175,68 @@ class SipPhone:
         if self.on_ring == "reject":
             self._turn_away(call_id, DECLINE)
             return
+        if self.on_ring == "forward":
+            self._turn_away(call_id, MOVED)
+            return
         call = self._bind(free, call_id)
+        call.invited = invited
         about = call.getInfo()
         free.remote_number, free.remote_name = split_address(about.remoteUri)
         free.dialled = split_address(about.localUri)[0]
+        if self.on_ring == "answer":
+            free.state = "ringing"  # for a moment, and without a sound: the caller hears no ringing either
+            call.answer(_with_code(OK))
+            return
         self.change(free, "ringing")
-        call.answer(_with_code(OK if self.on_ring == "answer" else RINGING))
+        call.answer(_with_code(RINGING))
 
-    def call(self, number: str, *, from_number: str | None = None, from_name: str | None = None) -> Line:
-        """Dial. A phone that talks puts that call on hold first, as desk phones do."""
+    def call(
+        self,
+        number: str,
+        *,
+        from_number: str | None = None,
+        from_name: str | None = None,
+        replaces: str = "",
+        hold_others: bool = True,
+    ) -> Line:
+        """Dial. A phone that talks puts that call on hold first, as desk phones do; a carrier does not."""
         line = self._free_line()
         if line is None:
             raise Refused("no free line")
-        for talking in self.live_lines("connected"):
-            self.hold(talking)
+        if hold_others:
+            self._hold_all()
         options = pj.CallOpParam(True)
+        if replaces:
+            _add_header(options, "Replaces", replaces)
         if from_number is not None:
             _set_caller(options, from_number, from_name, self.settings.address)
         line.remote_number = number
         self.change(line, "calling")
         call = self._bind(line)
         try:
-            call.makeCall(f"sip:{quote(number, safe='+*')}@127.0.0.1:{self.settings.pbx_port}", options)
+            call.makeCall(self._address_of(number), options)
         except pj.Error:
             line.clear()
             raise
         return line
 
-    def answer(self, line: Line | None = None) -> None:
+    def answer(self, line: Line | None = None, *, hold_others: bool = True) -> None:
         ringing = line or self.line_in("ringing")
-        for talking in self.live_lines("connected"):
-            self.hold(talking)
+        if hold_others:
+            self._hold_all()
         _call_of(ringing).answer(_with_code(OK))
+
+    def deflect(self, number: str) -> None:
+        """Send the ringing call on to `number`: 302 with that Contact, as a phone's forward key does."""
+        _call_of(self.line_in("ringing")).hangup(self._moved_to(number))
+
+    def ringing_dialog(self) -> str:
+        """What another phone must write into Replaces to take the ringing call."""
+        call = _call_of(self.line_in("ringing"))
+        to_tag, from_tag = _header_tag(call.rang_back, "To"), _header_tag(call.invited, "From")
+        call_id = re.search(r"^Call-ID:\s*(\S+)", call.invited, re.MULTILINE | re.IGNORECASE)
+        # The tags are named as the PBX sees them: it sent the INVITE, so its own tag is the one in From.
+        return f"{call_id.group(1) if call_id else ''};to-tag={from_tag};from-tag={to_tag};early-only"
 
     def reject(self, code: int = DECLINE) -> None:
         _call_of(self.line_in("ringing")).hangup(_with_code(code))
@@ -212,8 +250,7 @@ class SipPhone:
         self.change(line, "onhold")
 
     def resume(self, line: Line) -> None:
-        for talking in self.live_lines("connected"):
-            self.hold(talking)
+        self._hold_all()
         options = pj.CallOpParam(True)
         options.opt.flag = pj.PJSUA_CALL_UNHOLD
         _call_of(line).reinvite(options)
@@ -224,12 +261,23 @@ class SipPhone:
 
     def transfer_blind(self, line: Line, number: str) -> None:
         """REFER: the PBX is to connect the far party with `number`."""
-        target = f"sip:{quote(number, safe='+*')}@127.0.0.1:{self.settings.pbx_port}"
-        _call_of(line).xfer(target, pj.CallOpParam(True))
+        _call_of(line).xfer(self._address_of(number), pj.CallOpParam(True))
 
     def transfer_attended(self, line: Line, other: Line) -> None:
         """REFER with Replaces: the PBX is to connect the far parties of both lines."""
         _call_of(line).xferReplaces(_call_of(other), pj.CallOpParam(True))
+
+    def _address_of(self, number: str) -> str:
+        return f"sip:{quote(number, safe='+*')}@127.0.0.1:{self.settings.pbx_port}"
+
+    def _moved_to(self, number: str) -> Any:
+        options = _with_code(MOVED)
+        _add_header(options, "Contact", f"<{self._address_of(number)}>")
+        return options
+
+    def _hold_all(self) -> None:
+        for talking in self.live_lines("connected"):
+            self.hold(talking)
 
     def _free_line(self) -> Line | None:
         return next((line for line in self.lines if line.state == "idle"), None)
@@ -244,7 +292,7 @@ class SipPhone:
         call = self._bind(Line(0), call_id)
         call.line.remote_number, call.line.remote_name = split_address(call.getInfo().remoteUri)
         self.note(call.line, "turned-away", code=code)
-        call.answer(_with_code(code))
+        call.answer(self._moved_to(self.forward_to) if code == MOVED else _with_code(code))
 
 
 def split_address(address: str) -> tuple[str, str]:
@@ -267,16 +315,25 @@ def _with_code(code: int) -> Any:
     return options
 
 
+def _add_header(options: Any, name: str, value: str) -> None:
+    header = pj.SipHeader()
+    header.hName, header.hValue = name, value
+    options.txOption.headers.append(header)
+
+
+def _header_tag(message: str, header: str) -> str:
+    found = re.search(rf"^{header}:.*;tag=([^;\s]+)", message, re.MULTILINE | re.IGNORECASE)
+    return found.group(1) if found else ""
+
+
 def _set_caller(options: Any, number: str, name: str | None, address: str) -> None:
     """Write From as a carrier would; `anonymous` asks for privacy as RFC 3323 has it."""
     host = address
     if number == "anonymous":
         host, name = "anonymous.invalid", name or "Anonymous"
-        privacy = pj.SipHeader()
-        privacy.hName, privacy.hValue = "Privacy", "id"
-        options.txOption.headers.append(privacy)
+        _add_header(options, "Privacy", "id")
     escaped = (name or "").replace("\\", "\\\\").replace('"', '\\"')
-    shown = f'"{escaped}" ' if name else ""
+    shown = f'"{escaped}" ' if name is not None else ""
     options.txOption.localUri = f"{shown}<sip:{quote(number, safe='+*')}@{host}>"
 
 

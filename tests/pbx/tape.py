@@ -23,14 +23,14 @@ class Tape:
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
-        self._events: list[Message] = []
+        self.messages: list[Message] = []  # the events heard so far, up to the last loss of the connection
         self._wire: AmiWire | None = None
         self.started = time.monotonic()
 
     def connect(self, *, ask: bool = False) -> None:
         """Log in; `ask` also for the channels that there are now, as a listener must after a gap."""
         self._wire = product_user(self._lab)
-        if not self._events:
+        if not self.messages:
             self.started = self._wire.opened
         self._wire.wait(lambda message: message.event == "FullyBooted", "FullyBooted")
         if ask:
@@ -42,7 +42,7 @@ class Tape:
             self._wire.close()
             offset = self._wire.opened - self.started
             heard = [message for message in self._wire.messages if message.event]
-            self._events += [replace(message, t=message.t + offset) for message in heard]
+            self.messages += [replace(message, t=message.t + offset) for message in heard]
         self._wire = None
 
     def finish(self) -> None:
@@ -58,5 +58,5 @@ class Tape:
         """One JSON text a line: {"t": seconds, "headers": {…}}; a header that came twice has a list."""
         return [
             json.dumps({"t": round(event.t, 3), "headers": event.headers}, ensure_ascii=False) + "\n"
-            for event in self._events
+            for event in self.messages
         ]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.pbx import asterisk_root
-from tests.pbx.asterisk_root import REPOSITORY, LabError, debian_mirror, is_unpacked, root_folder, unpack
+from tests.pbx.asterisk_root import REPOSITORY, AsteriskRoot, LabError, debian_mirror, is_unpacked, root_folder, unpack
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="unpacking is only done by root")
 UNPACKS = 'mkdir -p "$root/usr/sbin" "$root/usr/share/asterisk/sounds/en_US" && touch "$root/usr/sbin/asterisk"'
@@ -57,6 +57,49 @@ def test_a_finished_unpacking_gets_its_name_and_is_used_again(cache: Path, tool:
     assert first.program.is_file()
     assert (first.share / "sounds/en").resolve().name == "en_US"
     assert len(called.read_text().splitlines()) == 1
+
+
+@needs_root
+def test_each_debian_release_has_a_folder_of_its_own(cache: Path, tool: Path) -> None:
+    called = stand_in(tool, UNPACKS)
+    usual, old = unpack(say_nothing), unpack(say_nothing, "bullseye")
+    assert (usual.path.name, old.path.name) == ("asterisk-forky", "asterisk-bullseye")
+    suites = [line.split()[-3] for line in called.read_text().splitlines()]
+    assert suites == ["forky", "bullseye"]
+    assert is_unpacked("bullseye")
+    assert not is_unpacked("bookworm")
+
+
+LOADER_OF_TODAY = "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
+LOADER_OF_BULLSEYE = "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
+
+
+def unpacked(root: Path, loader: str, modules: str, help_text: str) -> AsteriskRoot:
+    """A folder as a Debian release leaves it, with a loader that has such a help text."""
+    for folder in ("usr/lib/x86_64-linux-gnu", modules):
+        (root / folder).mkdir(parents=True)
+    (root / loader).parent.mkdir(parents=True, exist_ok=True)
+    (root / loader).write_text(f"#!/bin/sh\necho '{help_text}'\n")
+    (root / loader).chmod(0o755)
+    return AsteriskRoot(root)
+
+
+def test_a_loader_that_takes_a_name_lets_the_program_start_itself_again(tmp_path: Path) -> None:
+    modules = "usr/lib/x86_64-linux-gnu/asterisk/modules"
+    root = unpacked(tmp_path, LOADER_OF_TODAY, modules, "--argv0 STRING  set argv[0]")
+    assert root.restarts_itself
+    assert root.command(Path("/run/asterisk"))[:3] == [str(tmp_path / LOADER_OF_TODAY), "--argv0", "/run/asterisk"]
+    assert root.modules == tmp_path / modules
+
+
+def test_an_old_release_has_its_loader_and_modules_elsewhere_and_cannot_name_what_it_starts(tmp_path: Path) -> None:
+    root = unpacked(tmp_path, LOADER_OF_BULLSEYE, "usr/lib/asterisk/modules", "--library-path PATH")
+    assert not root.restarts_itself
+    assert "--argv0" not in root.command(Path("/run/asterisk"))
+    libraries = root.command(Path("/run/asterisk"))[2].split(":")
+    folders = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu", "usr/lib")
+    assert libraries == [str(tmp_path / folder) for folder in folders]
+    assert root.modules == tmp_path / "usr/lib/asterisk/modules"
 
 
 @needs_root

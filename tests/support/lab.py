@@ -20,7 +20,7 @@ from types import TracebackType
 
 from tests.pbx.ami_wire import AmiWire
 from tests.pbx.asterisk_root import REPOSITORY, LabError, install_mmdebstrap, missing_for_unpacking, unpack
-from tests.pbx.asterisk_server import TRUNK_ADDRESS, AsteriskServer, PbxSettings
+from tests.pbx.asterisk_server import ASTERISK22, TRUNK_ADDRESS, AsteriskServer, PbxSettings, Variant
 from tests.pbx.children import free_port, start_child, wait_until
 from tests.pbx.phone_client import LabPhone
 from tests.pbx.run_folder import RunFolder
@@ -37,25 +37,26 @@ DIDS = {
     "queue": "+493023125103",
     "queue_local": "+493023125104",
 }
+QUALIFY = {"PJSIP": "pjsip qualify", "SIP": "sip qualify peer"}  # to ask a phone whether it is there
 KEEP_VARIABLE = "CRMCONNECTOR_LAB_KEEP"  # set: the run folder stays, for a look at its settings and logs
 
 
-def lab_missing() -> str | None:
+def lab_missing(variant: Variant = ASTERISK22) -> str | None:
     """One sentence on what this machine cannot provide and how to get it; None if the lab can run."""
     if sys.platform != "linux":
         return "The lab needs Linux with Debian's packages: run it in a Debian container."
     if importlib.util.find_spec("pjsua2") is None:
         return "The SIP phones need pjsua2: pip install -r tests/requirements.lock."
-    return missing_for_unpacking()
+    return missing_for_unpacking(variant.suite)
 
 
-def prepare_lab(say: Callable[[str], None]) -> None:
+def prepare_lab(say: Callable[[str], None], variant: Variant = ASTERISK22) -> None:
     """Get what is missing: the unpacking tool by apt (as root on Debian), then Asterisk itself. Raises LabError."""
-    install_mmdebstrap(say)
-    missing = lab_missing()
+    install_mmdebstrap(say, variant.suite)
+    missing = lab_missing(variant)
     if missing:
         raise LabError(missing)
-    unpack(say)
+    unpack(say, variant.suite)
 
 
 class Lab:
@@ -68,8 +69,9 @@ class Lab:
     main_number = MAIN_NUMBER  # what the company shows when it calls out
     ami_host = "127.0.0.1"
 
-    def __init__(self, say: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, say: Callable[[str], None] = lambda _: None, variant: Variant = ASTERISK22) -> None:
         self._say = say
+        self.variant = variant
         self._server: AsteriskServer | None = None
         self.phones: dict[str, LabPhone] = {}
         self._trunk: LabPhone | None = None
@@ -128,11 +130,11 @@ class Lab:
 
     def start(self) -> None:
         """Start everything; return when the PBX is booted and every phone registered. Raises LabError."""
-        root = unpack(self._say)
+        root = unpack(self._say, self.variant.suite)
         self._run_folder = RunFolder()
         try:
             settings = PbxSettings(self._run_folder.path, AGENTS, DIDS, MAIN_NUMBER)
-            self._server = AsteriskServer(root, settings)
+            self._server = AsteriskServer(root, settings, self.variant)
             # The phones start beside Asterisk and register once it is there.
             self.phones = {extension: self._start_phone(extension) for extension in AGENTS}
             self._trunk = self._start_phone("trunk")
@@ -192,7 +194,7 @@ class Lab:
             cwd=REPOSITORY,
             environment=to_environment(settings),
         )
-        return LabPhone(settings, f"PJSIP/{extension}", child, log)
+        return LabPhone(settings, f"{self.variant.technology}/{extension}", child, log)
 
     def _phone_settings(self, extension: str) -> PhoneSettings:
         pbx = self.server.settings
@@ -219,7 +221,7 @@ class Lab:
             for phone in self.phones.values():
                 # A contact that the PBX remembers across a restart counts as unavailable, and no queue rings it, until
                 # it has answered OPTIONS; that is asked only once a minute.
-                wire.action("PJSIPQualify", Endpoint=phone.extension)
+                wire.command(f"{QUALIFY[self.variant.technology]} {phone.extension}")
                 wait_until(partial(_can_be_called, wire, phone), f"the PBX to reach phone {phone.extension}")
 
 
