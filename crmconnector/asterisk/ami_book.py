@@ -9,6 +9,8 @@ from .ami_pace import Clock
 from .ami_protocol import LinkProtocol
 from .ami_reasons import Ending
 
+BOOTED_WITHIN_SECONDS = 1.0  # Asterisk says so in the same breath as its yes to the login
+
 log = logging.getLogger("crmconnector.asterisk.ami")
 
 
@@ -28,6 +30,7 @@ class LinkBook:
         self._oversized = 0
         self._malformed = 0
         self._late = 0
+        self._passed_over = 0
 
     def trying(self) -> None:
         """A try begins."""
@@ -42,6 +45,7 @@ class LinkBook:
         self._oversized += link.framer.oversized
         self._malformed += link.malformed
         self._late += link.late
+        self._passed_over += link.passed_over
         if link.up_at_wall is not None:
             self._attempts = 0
             self._down_since = self._clock.wall()
@@ -77,4 +81,10 @@ class LinkBook:
             oversized=self._oversized + (link.framer.oversized if link else 0),
             malformed=self._malformed + (link.malformed if link else 0),
             late=self._late + (link.late if link else 0),
+            passed_over=self._passed_over + (link.passed_over if link else 0),
+            booted=None if up_at is None or link is None else self._booted(link),
         )
+
+    def _booted(self, link: LinkProtocol) -> bool | None:
+        early = link.up_at is None or self._clock.monotonic() - link.up_at < BOOTED_WITHIN_SECONDS
+        return True if link.booted else None if early or not link.hears else False

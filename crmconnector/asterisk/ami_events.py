@@ -413,3 +413,4 @@ _BUILDERS: dict[str, _Builder] = {
     "CoreShowChannel": _core_show_channel,
     "CoreShowChannelsComplete": lambda headers, at: CoreShowChannelsComplete(at, whole(headers, "ListItems")),
 }
+FOLLOWED = frozenset(_BUILDERS)  # the names of all events that mean anything here

@@ -31,7 +31,7 @@ class Inbox:
         self._size = size
         self._size_bytes = size_bytes
         self._clock = clock
-        self._listening = listening
+        self.listening = listening
         self._items: deque[LinkUp | LinkDown | _Stored] = deque()
         self._bytes = 0
         self._sequence = 0
@@ -63,7 +63,7 @@ class Inbox:
 
     def event(self, message: str) -> bool:
         """Store one event's text; False when there is no room for it. Before the login nothing counts as an event."""
-        if not (self._open and self._listening):
+        if not (self._open and self.listening):
             return True
         if len(self._items) >= self._size or self._bytes >= self._size_bytes:
             return False
@@ -75,7 +75,7 @@ class Inbox:
         return True
 
     def _store(self, item: LinkUp | LinkDown) -> None:
-        if self._listening:
+        if self.listening:
             self._items.append(item)
             self._filled.set()
 

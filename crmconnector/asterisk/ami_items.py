@@ -7,6 +7,7 @@ were lost for good (AMI has no replay): whoever consumes the stream rebuilds its
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 Headers = dict[str, str | list[str]]
@@ -56,6 +57,20 @@ class Reply:
     headers: Headers = field(repr=False)
 
 
+class ListReply(list[Headers]):
+    """The items of a list, one dictionary each, without the event that ended it; and whether they are all.
+
+    `items` is how many the PBX says it sent (`ListItems`), None where it does not say (Asterisk before 13). What it
+    counts is up to the action: CoreShowChannels its channels, Status too; QueueStatus every row, so the queues, their
+    members and the waiting callers together. `complete`: nothing speaks against these being all of them.
+    """
+
+    def __init__(self, rows: Iterable[Headers] = (), *, items: int | None = None, complete: bool = True) -> None:
+        super().__init__(rows)
+        self.items = items
+        self.complete = complete
+
+
 @dataclass(frozen=True, slots=True)
 class LinkState:
     """How the link is now: for the status row and the banner. Times are epoch seconds."""
@@ -74,3 +89,7 @@ class LinkState:
     oversized: int  # messages of which only the beginning was kept
     malformed: int  # messages that were neither event nor response
     late: int  # answers that came after their deadline
+    passed_over: int  # events that the consumer did not want to see
+    # True: it said that it is up. False: a second after the login it had not yet, so it is still starting or we may not
+    # read `system`. None: too early to tell, or no link, or one without events.
+    booted: bool | None = None

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from collections.abc import Collection
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -26,7 +27,7 @@ from . import actions
 from .ami_address import AmiAddress
 from .ami_errors import LinkLost, NotSent, Unclear
 from .ami_inbox import Inbox
-from .ami_items import Headers, Reply
+from .ami_items import Headers, ListReply, Reply
 from .ami_pace import Clock
 from .ami_reasons import Ending
 from .ami_wire import Framer, WireFault, header, parse
@@ -36,6 +37,7 @@ log = logging.getLogger("crmconnector.asterisk.ami")
 PENDING_LIMIT = 1000  # actions without an answer yet
 LIST_LIMIT_BYTES = 64 * 1024 * 1024  # of one list
 LIST_ID = "crm-list/"  # items of our lists are known by their ActionID, also when nobody waits for them any more
+SPEAKING = frozenset({"Shutdown", "FullyBoo"})  # first eight letters of the plain events that tell of the link itself
 SUCCESS = frozenset({"success", "follows", "goodbye", "pong"})  # Pong: Asterisk before 1.6.1
 
 _serial = count(1)
@@ -72,7 +74,7 @@ class PlainAction(Action):  # type: ignore[misc,unused-ignore]
 class ListAction(PlainAction):
     """An action answered by a yes, then by one event for each item, then by the event that ends the list.
 
-    The future's result is a Reply that says no, or the list of the items' headers.
+    The future's result is a Reply that says no, or a ListReply.
     """
 
     def __init__(self, headers: dict[str, actions.HeaderValue], complete_event: str) -> None:
@@ -89,7 +91,7 @@ class ListAction(PlainAction):
     def add_item(self, headers: Headers, size_bytes: int) -> bool:
         """Take one item; True when it was the end, or when it was too much."""
         if header(headers, "Event").lower() == self.complete_event:
-            self.finish(self.items_so_far)
+            self.finish(_list_reply(self.items_so_far, headers))
             return True
         self.items_so_far.append(headers)
         self.bytes_so_far += size_bytes
@@ -99,22 +101,33 @@ class ListAction(PlainAction):
         return False
 
 
+def _list_reply(rows: list[Headers], end: Headers) -> ListReply:
+    said, how = header(end, "ListItems"), header(end, "EventList")
+    items = int(said) if said.isascii() and said.isdigit() and len(said) < 10 else None
+    return ListReply(rows, items=items, complete=how.lower() in ("complete", "") and items in (len(rows), None))
+
+
 class LinkProtocol(AMIProtocol):  # type: ignore[misc,unused-ignore]
     """One connection: bytes in, events to the inbox, answers to whoever waits; ends once, with a reason."""
 
-    def __init__(self, inbox: Inbox, clock: Clock) -> None:
+    def __init__(self, inbox: Inbox, clock: Clock, wanted: Collection[str] | None = None) -> None:
         self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self.heard_at = clock.monotonic()
         self.heard_at_wall: float | None = None
         self.login: PlainAction | None = None
+        self.up_at: float | None = None  # monotonic
         self.up_at_wall: float | None = None
+        self.booted = False
+        self.rights: asyncio.Task[object] | None = None  # the one question of this login, and its answer
         self.malformed = 0
         self.late = 0
+        self.passed_over = 0
         self.framer = Framer()
         self._inbox = inbox
         self._clock = clock
         self._pending: dict[str, PlainAction] = {}
         self._held = b""
+        self._wanted = None if wanted is None else frozenset(wanted)
 
     # -- what asyncio calls
 
@@ -191,11 +204,13 @@ class LinkProtocol(AMIProtocol):  # type: ignore[misc,unused-ignore]
         if self._held and self.framer.version is not None:
             self.transport.write(self._held)
             self._held = b""
-        store = self._inbox.event
+        store, wanted = self._inbox.event, self._wanted
         for message in messages:  # once the link has ended, what is left of them finds a closed inbox
             # Nearly everything is an event for the inbox; what it says is looked at later, outside of this socket.
-            if message.startswith("Event: ") and "\r\nActionID: " not in message and message[7:15] != "Shutdown":
-                if not store(message):
+            if message.startswith("Event: ") and "\r\nActionID: " not in message and message[7:15] not in SPEAKING:
+                if wanted is not None and message[7:80].partition("\r")[0] not in wanted:
+                    self.passed_over += 1
+                elif not store(message):
                     self.end(Ending("overflow"))
             else:
                 self._sort(message)
@@ -221,7 +236,13 @@ class LinkProtocol(AMIProtocol):  # type: ignore[misc,unused-ignore]
             self.late += 1
         elif not self._inbox.event(message):
             self.end(Ending("overflow"))
-        elif event.lower() == "shutdown" and self.logged_in:
+        elif self.logged_in:
+            self._said(event.lower())
+
+    def _said(self, event: str) -> None:
+        if event == "fullybooted":
+            self.booted = True
+        elif event == "shutdown":
             self.end(Ending("pbx_shutdown"))
 
     def _answer(self, headers: Headers) -> None:
@@ -234,8 +255,13 @@ class LinkProtocol(AMIProtocol):  # type: ignore[misc,unused-ignore]
             self.forget(waiting)
         if waiting is self.login and self.logged_in:
             # Here and not by a callback of the future: events may follow in the same segment.
-            self.up_at_wall = self.heard_at_wall
+            self.up_at, self.up_at_wall = self.heard_at, self.heard_at_wall
             self._inbox.link_up(self.framer.version or "")
+
+    @property
+    def hears(self) -> bool:
+        """Whether this link asks the PBX for events."""
+        return self._inbox.listening
 
     @property
     def logged_in(self) -> bool:

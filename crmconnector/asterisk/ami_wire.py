@@ -8,8 +8,6 @@ message ends with an empty line, which is plain ASCII. So only whole messages ar
 
 from __future__ import annotations
 
-from typing import cast
-
 from .ami_items import Headers
 
 END = b"\r\n\r\n"
@@ -144,13 +142,15 @@ def _decode_line(line: bytes) -> str:
 def parse(message: str) -> Headers:
     """The headers of one message. Lines that are no headers are left out; an empty value is kept as ""."""
     lines = message.split("\r\n")
-    try:
-        headers = dict([line.split(": ", 1) for line in lines])
-    except ValueError:
-        return _parse_slowly(lines)
+    headers: Headers = {}
+    for line in lines:
+        name, colon, value = line.partition(": ")
+        if not colon:
+            return _parse_slowly(lines)
+        headers[name] = value
     if len(headers) != len(lines):  # a header came twice
         return _parse_slowly(lines)
-    return cast(Headers, headers)
+    return headers
 
 
 def _parse_slowly(lines: list[str]) -> Headers:

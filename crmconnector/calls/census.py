@@ -158,8 +158,7 @@ def guess_dialers(found: list[Channel]) -> None:
         if channel.dialer is not None or channel.rooted or not _is_dialled(channel):
             continue
         if channel.real or call.originated:
-            older = [half for half in free if half.call is call and _younger(channel, half)]
-            half = (older[-1] if call.originated else older[0]) if older else None
+            half = next((half for half in free if half.call is call and _younger(channel, half)), None)
             if half is not None:
                 free.remove(half)
                 channel.dialer = half

@@ -3,10 +3,10 @@
 Applying an event twice, or again after a restart, changes nothing: the first truth about a time stays.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from datetime import datetime
 
-from django.db.models import Model
+from django.db.models import Model, Q
 
 from crmconnector.calls import events as ev
 from crmconnector.calls.models import Call, CallState, Leg
@@ -22,7 +22,7 @@ CALL_FIELDS = [
     "placed_by", "merged_into", "answered_at", "ended_at", "talk_seconds",
 ]  # fmt: skip
 LEG_FIELDS = [
-    "far_number", "far_name", "far_endpoint", "far_restricted", "state", "outcome", "answered_by_endpoint",
+    "call", "far_number", "far_name", "far_endpoint", "far_restricted", "state", "outcome", "answered_by_endpoint",
     "rang_at", "answered_at", "ended_at",
 ]  # fmt: skip
 
@@ -30,10 +30,15 @@ LEG_FIELDS = [
 class CallLedger:
     """The rows that one batch of events of one PBX touches."""
 
-    def __init__(self, pbx: Pbx, batch: Sequence[ev.CallEvent]) -> None:
+    def __init__(self, pbx: Pbx, batch: Sequence[ev.CallEvent], *, over: Set[str] = frozenset()) -> None:
+        """`over`: Uniqueids of legs that have ended, as events tell that are still to be applied."""
         self.pbx = pbx
-        self.calls = _by("linkedid", Call.objects.filter(pbx=pbx, linkedid__in={one.call for one in batch}))
-        self.legs = _by("uniqueid", Leg.objects.filter(call__in=[call.pk for call in self.calls.values()]))
+        self._over = over
+        self.calls = _by("linkedid", Call.objects.filter(pbx=pbx, linkedid__in=_call_keys(batch)))
+        of_calls = Q(call__in=[call.pk for call in self.calls.values()])
+        # A leg that a transfer moved may still lie in the call under which it rang.
+        self.legs = _by("uniqueid", Leg.objects.filter(of_calls | Q(pbx=pbx, uniqueid__in=_leg_keys(batch))))
+        self.moved: dict[int, tuple[Call, Call]] = {}  # user -> the call whose card must follow to another call
         at = from_epoch(batch[-1].at) if batch else None
         self.seats: dict[str, Seat] = seats_of(pbx_id=pbx.pk, endpoints=_endpoints(batch), at=at) if at else {}
         self.lines = {line.did: line for line in Line.objects.filter(pbx=pbx)}
@@ -68,7 +73,13 @@ class CallLedger:
         return list(self.calls.values())
 
     def legs_of(self, call: Call) -> list[Leg]:
-        return [leg for leg in self.legs.values() if leg.call_id == call.pk or leg.call is call]
+        """The legs that say how the call stands now; not those that are over, whatever of them is written by now."""
+        return [leg for leg in self.all_legs_of(call) if leg.uniqueid not in self._over]
+
+    def all_legs_of(self, call: Call) -> list[Leg]:
+        """Rows of this batch that are not saved yet have no key: nothing is not equal to nothing."""
+        saved = call.pk is not None
+        return [leg for leg in self.legs.values() if leg.call is call or (saved and leg.call_id == call.pk)]
 
     # --- rows ---------------------------------------------------------------------------------------------------
 
@@ -96,8 +107,18 @@ class CallLedger:
             row.user_id = seat.user_id if seat else None
             self.legs[event.leg] = row
             self._new.append(row)
+        self.move(row, self.call(event))
         self._changed[id(row)] = row
         return row
+
+    def move(self, leg: Leg, call: Call) -> None:
+        """This leg belongs to that call now: it was put through."""
+        if leg.call is call or (call.pk is not None and leg.call_id == call.pk):
+            return
+        if leg.user_id is not None:
+            self.moved[leg.user_id] = (leg.call, call)
+        leg.call = call
+        self._changed[id(leg)] = leg
 
     def set_caller(self, row: Call, caller: ev.Party, dialled: str | None) -> None:
         """Take over what is known now; a known fact is never overwritten with nothing."""
@@ -114,6 +135,14 @@ class CallLedger:
             row.caller_e164 = reading.e164 or row.caller_e164
             people = self._people.get(reading, [])
             row.contact_id = people[0].contact_id if len(people) == 1 else row.contact_id
+
+
+def _call_keys(batch: Iterable[ev.CallEvent]) -> set[str]:
+    return {one.call for one in batch} | {one.into for one in batch if isinstance(one, ev.CallMerged)}
+
+
+def _leg_keys(batch: Iterable[ev.CallEvent]) -> set[str]:
+    return {one.leg for one in batch if isinstance(one, ev.LegChanged | ev.LegAnswered | ev.LegEnded)}
 
 
 def _by(field: str, rows: Iterable[Model]) -> dict:
@@ -200,15 +229,20 @@ def _call_answered(ledger: CallLedger, event: ev.CallAnswered) -> None:
 
 
 def _call_merged(ledger: CallLedger, event: ev.CallMerged) -> None:
-    row = ledger.call(event)
+    row, winner = ledger.call(event), ledger.calls.get(event.into)
     row.merged_into = event.into
     _end_call(row, "transferred", from_epoch(event.at), None)
+    if winner is None:
+        return
+    for leg in ledger.all_legs_of(row):
+        if leg.ended_at is None:
+            ledger.move(leg, winner)
 
 
 def _call_ended(ledger: CallLedger, event: ev.CallEnded) -> None:
     row = ledger.call(event)
     _end_call(row, event.disposition, from_epoch(event.at), event.talk_seconds)
-    for leg in ledger.legs_of(row):  # no leg outlives its call, whatever was not heard
+    for leg in ledger.all_legs_of(row):  # no leg outlives its call, whatever was not heard
         if leg.ended_at is None:
             leg.state, leg.ended_at = "ended", from_epoch(event.at)
             leg.outcome = "answered" if leg.answered_at else leg.outcome or "unseen"

@@ -163,7 +163,7 @@ def refresh_ringing(call: Call, at: float, out: list[CallEvent]) -> None:
     """The graph changed under ringing legs (a transfer of a call that still rings): they may ring for another now."""
     for leg in call.legs.values():
         if leg.announced and not leg.answered and not leg.ended:
-            leg.rang_for = _far_while_ringing(leg) or leg.rang_for
+            leg.rang_for = _far_while_ringing(leg)
             if _see(leg, leg.rang_for):
                 out.append(LegChanged(call.key, at, leg.channel.uid, leg.channel.endpoint, leg.far))
 

@@ -26,7 +26,7 @@ class Call(models.Model):
     """The whole story a person would tell. Key: the PBX and the Linkedid under which it began."""
 
     pbx = models.ForeignKey("pbx.Pbx", models.CASCADE, related_name="calls")
-    linkedid = models.CharField(max_length=80)
+    linkedid = models.CharField(max_length=150)
     direction = models.CharField(max_length=10, choices=Direction.choices)
     originated = models.BooleanField(default=False)
     state = models.CharField(max_length=10, choices=CallState.choices, default=CallState.NEW)
@@ -43,7 +43,7 @@ class Call(models.Model):
     answered_by_endpoint = models.CharField(max_length=120, blank=True)
     answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     placed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
-    merged_into = models.CharField(max_length=80, blank=True)  # linkedid
+    merged_into = models.CharField(max_length=150, blank=True)  # linkedid
     started_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -69,7 +69,7 @@ class Leg(models.Model):
 
     call = models.ForeignKey(Call, models.CASCADE, related_name="legs")
     pbx = models.ForeignKey("pbx.Pbx", models.CASCADE, related_name="+")
-    uniqueid = models.CharField(max_length=80)
+    uniqueid = models.CharField(max_length=150)
     endpoint = models.CharField(max_length=120)
     phone = models.ForeignKey("phones.Phone", models.SET_NULL, null=True, blank=True, related_name="+")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="legs")

@@ -12,7 +12,7 @@ from typing import Any
 from crmconnector.asterisk import ami_events as ami
 from crmconnector.calls import census, legs, story, transfers
 from crmconnector.calls.events import CallEvent, LegHeld, LegResumed
-from crmconnector.calls.graph import Bridge, Channel, hearing, leave, party_ahead, party_behind
+from crmconnector.calls.graph import Bridge, Channel, hearing, leave, party_behind
 from crmconnector.calls.picture import Picture
 from crmconnector.calls.snapshot import OpenCall, snapshot
 
@@ -256,18 +256,18 @@ class CallTracker:
             census.guess_role(channel, event.at, out)
         if len(bridge.members) > 1:
             if bridge.basic:
-                self._unite_bridge(bridge, event.at, out)
+                self._unite_bridge(bridge, event.at, out, swapped=event.swap is not None)
             legs.hear(hearing(bridge), event.at, out)
         if channel.local:
             legs.refresh_ringing(channel.call, event.at, out)
 
-    def _unite_bridge(self, bridge: Bridge, at: float, out: list[CallEvent]) -> None:
+    def _unite_bridge(self, bridge: Bridge, at: float, out: list[CallEvent], *, swapped: bool) -> None:
         """In a two-party bridge Asterisk gives all the oldest Linkedid, but tells it only with their next event."""
         members = list(bridge.members)
         for member in members[1:]:
             self._picture.unite(members[0].call, member.call, at, out)
         for member in members:
-            if census.took_over(member):
+            if not swapped and census.took_over(member):  # who takes another's place in the bridge was put through
                 census.picked_up(member, member.call)
 
     def _on_bridge_leave(self, event: ami.BridgeLeave, out: list[CallEvent]) -> None:
@@ -354,7 +354,7 @@ class CallTracker:
 
 def _party(channel: Channel | None) -> Channel | None:
     """Who is handed over: an event names a Local half where one stays in between."""
-    return (party_ahead(channel) or party_behind(channel)) if channel is not None else None
+    return party_behind(channel) if channel is not None else None
 
 
 def _handlers(tracker: CallTracker) -> dict[type, Callable[[Any, list[CallEvent]], None]]:

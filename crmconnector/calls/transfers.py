@@ -10,7 +10,7 @@ from crmconnector.calls.story import Call, Leg, TransferNote
 
 def note_blind(event: BlindTransfer, transferer: Channel, transferee: Channel | None) -> None:
     """The transferee goes on alone to the new target; `connects` is known when somebody there answers."""
-    token = f"blind {event.transferer.uniqueid} {event.at}"
+    token = f"blind {event.transferer.uniqueid}"
     _note(transferer.call, TransferNote("blind", transferer.endpoint, token, transferee or transferer.partner, None))
 
 

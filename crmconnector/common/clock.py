@@ -13,6 +13,17 @@ COMMAND_RECONCILE_SECONDS = 10.0  # by then an unknown command is settled or sta
 CLICK_VALID_SECONDS = 30.0  # a click that nobody carried out by then is void
 GRANT_VALID_SECONDS = 2.0  # a worker that was frozen longer than this between grant and send gives up
 LEASE_SECONDS = 5.0  # a phone's lease: longer than any single request
+LEADER_LEASE_SECONDS = 10.0  # a listener that says nothing for so long is frozen: its database session is ended
+LEADER_RENEW_SECONDS = 2.0
+# A lease must be seen expired for so long before its holder is ended: when the database itself stood still, the
+# holder is as sound as we are and needs a moment to renew.
+LEADER_LOOK_AGAIN_SECONDS = 1.0
+# After a restart of the database all sessions are gone. The former leader still has in memory what it heard and could
+# not write: it goes first.
+LEADER_GRACE_SECONDS = 5.0
+FORGOTTEN_TRANSACTION_SECONDS = 8.0  # of a frozen listener; less than its lease
+CALLS_CHECK_SECONDS = 300.0  # how often the calls we believe in are held against the list of the PBX
+LIST_SETTLES_SECONDS = 0.25  # so long after the list Asterisk has sent what it had queued behind it
 
 
 def utc_now() -> datetime:

@@ -5,6 +5,7 @@ One process serves all PBXes. Nothing here waits for the database while reading:
 
 import asyncio
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import structlog
@@ -12,7 +13,8 @@ from django.db import Error as DatabaseProblem
 
 from crmconnector.common.database import in_database
 from crmconnector.listener.lead import Lead
-from crmconnector.listener.lock import LEADER_CLASS, SWEEPER_CLASS, LeaderLock
+from crmconnector.listener.link import warn_of_frozen_holder
+from crmconnector.listener.lock import LEADER_CLASS, SWEEPER_CLASS, LeaderLock, NotPermitted
 from crmconnector.listener.sweeper import sweep
 from crmconnector.pbx.models import Pbx
 from crmconnector.pbx.selectors import pbxes_heard_here
@@ -20,6 +22,12 @@ from crmconnector.pbx.selectors import pbxes_heard_here
 STANDBY_TRY_SECONDS = 0.25
 CONFIGURATION_SECONDS = 2.0
 SWEEP_SECONDS = 1.0
+# Threads for the database. One that hangs holds its thread; host names are looked up in these as well.
+THREADS = 32
+NOT_PERMITTED = (
+    "The listener that leads shows no signs of life, and the one that stands by may not end its database session. "
+    "Restart the first one, and let all listeners use the same database role."
+)
 log = structlog.get_logger(__name__)
 
 
@@ -33,6 +41,7 @@ class Listener:
         self._stopping.set()
 
     async def run(self) -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "listener"))
         async with asyncio.TaskGroup() as group:
             chores = [group.create_task(self._attend()), group.create_task(self._sweep_for_ever())]
             await self._stopping.wait()
@@ -64,7 +73,7 @@ class Listener:
 
     async def _lead_or_stand_by(self, pbx: Pbx) -> None:
         lock = LeaderLock(LEADER_CLASS, pbx.pk)
-        told = False
+        told: set[str] = set()
         try:
             while True:
                 try:
@@ -72,14 +81,28 @@ class Listener:
                         log.info("listener.leads", pbx=pbx.name)
                         await Lead(pbx, lock).run()
                         log.warning("listener.no_longer_leads", pbx=pbx.name)
-                    elif not told:
-                        told = True
-                        log.info("listener.stands_by", pbx=pbx.name)
+                        told.clear()
+                    else:
+                        await self._stand_by(pbx, lock, told)
                 except (psycopg.Error, DatabaseProblem) as error:
                     log.warning("listener.database_away", pbx=pbx.name, reason=type(error).__name__)
                 await asyncio.sleep(STANDBY_TRY_SECONDS)
         finally:
             await lock.release()
+
+    async def _stand_by(self, pbx: Pbx, lock: LeaderLock, told: set[str]) -> None:
+        """Another one leads. If it has frozen, end its session: the lock is ours at the next try."""
+        if "stands_by" not in told:
+            told.add("stands_by")
+            log.info("listener.stands_by", pbx=pbx.name)
+        try:
+            if await lock.end_expired_holder():
+                log.warning("listener.ended_frozen_leader", pbx=pbx.name)
+        except NotPermitted:
+            if "not_permitted" not in told:
+                told.add("not_permitted")
+                log.error("listener.may_not_end_frozen_leader", pbx=pbx.name, cure=NOT_PERMITTED)
+                await in_database(lambda: warn_of_frozen_holder(pbx_id=pbx.pk, sentence=NOT_PERMITTED))
 
     async def _sweep_for_ever(self) -> None:
         """The sweeper needs PostgreSQL alone; whichever listener holds its lock runs it."""
@@ -87,8 +110,12 @@ class Listener:
         try:
             while True:
                 try:
-                    if await lock.try_to_get():
+                    if await lock.keep():
                         await in_database(sweep)
+                    elif await lock.end_expired_holder():
+                        log.warning("sweeper.ended_frozen_one")
+                except NotPermitted:
+                    pass  # told of the leader, which is the same process
                 except (psycopg.Error, DatabaseProblem) as error:
                     log.warning("sweeper.database_away", reason=type(error).__name__)
                     await lock.release()

@@ -1,33 +1,33 @@
 """From call events to what the rest of the product does about them: one table, one transaction a batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from datetime import datetime
-
-from django.db import transaction
 
 from crmconnector.calls import events as ev
 from crmconnector.calls.confirmation import Disproof, Proof, proof_of_answer
 from crmconnector.calls.ledger import CallLedger
 from crmconnector.calls.models import CallCommand, CommandState, Leg
 from crmconnector.calls.services import confirm_commands, disprove_commands
-from crmconnector.listener.fence import check_epoch
+from crmconnector.listener.fence import under_epoch
 from crmconnector.pbx.models import Pbx
 from crmconnector.screenpop.publisher import refresh_pops, touch_pops
 
 Reaction = Callable[[CallLedger, Sequence[ev.CallEvent], datetime], set[int]]
 
 
-def handle_batch(*, pbx: Pbx, epoch: int, batch: Sequence[ev.CallEvent], now: datetime) -> set[int]:
+def handle_batch(
+    *, pbx: Pbx, epoch: int, batch: Sequence[ev.CallEvent], now: datetime, over: Set[str] = frozenset()
+) -> set[int]:
     """Write one batch and everything it causes; returns the users to wake after the commit.
 
+    `over` are legs that have ended already, though their end is in a later batch: they open no card.
     Raises `Fenced` when another listener leads this PBX by now; nothing is written then.
     """
     if not batch:
         return set()
     users: set[int] = set()
-    with transaction.atomic():
-        check_epoch(pbx_id=pbx.pk, epoch=epoch)
-        ledger = CallLedger(pbx, batch)
+    with under_epoch(pbx_id=pbx.pk, epoch=epoch):
+        ledger = CallLedger(pbx, batch, over=over)
         for event in batch:
             ledger.apply(event)
         ledger.save()

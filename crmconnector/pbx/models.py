@@ -120,6 +120,10 @@ class PbxLink(models.Model):
     heard_at = models.DateTimeField(null=True, blank=True)
     epoch = models.BigIntegerField(default=0)
     version = models.CharField(max_length=80, blank=True)
+    warning = models.TextField(blank=True)  # "works, but": sentences, one a line, such as of rights that are missing
+    unwritten = models.PositiveIntegerField(default=0)  # facts heard and not yet in the rows, when this was written
+    dropped_facts = models.BigIntegerField(default=0)  # small facts left out because the database was away too long
+    dropped_at = models.DateTimeField(null=True, blank=True)  # the last of them
 
     def __str__(self) -> str:
         return f"{self.pbx_id}: {self.state}"

@@ -8,18 +8,21 @@ from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from crmconnector.asterisk.ami_rights import LEAST_READ, LEAST_WRITE
 from crmconnector.pbx.models import LinkGap, Pbx, PbxLink
 
 HEARD_STALE_SECONDS = 20.0  # the listener writes `heard_at` every other second; older means nobody listens
 BLINK_SECONDS = 5.0
 FALLBACK_COUNTRY = "US"  # README: set PBX_COUNTRY
-LEAST_READ = "system,call,agent"
-LEAST_WRITE = "reporting"
 
 
 @dataclass(frozen=True, slots=True)
 class LinkView:
-    """One PBX link in words: a lamp, a sentence without the name, and why it is so. `heard` decides the lamps."""
+    """One PBX link in words: a lamp, a sentence without the name, and why it is so. `heard` decides the lamps.
+
+    `warnings`: it works, but. `unwritten`: facts that wait for the database. `dropped_facts`: small ones left out
+    because it was away for too long, the last at `dropped_at`.
+    """
 
     pbx_id: int
     name: str
@@ -30,6 +33,10 @@ class LinkView:
     reason: str
     since: datetime | None
     version: str
+    warnings: tuple[str, ...] = ()
+    unwritten: int = 0
+    dropped_facts: int = 0
+    dropped_at: datetime | None = None
 
 
 def pbxes_heard_here() -> QuerySet[Pbx]:
@@ -92,7 +99,11 @@ def _view(pbx: Pbx, link: PbxLink | None, *, heard: bool, lamp: str, tone: str, 
     if not heard and pbx.enabled and not reason and link is not None and link.state == PbxLink.State.CONNECTED:
         reason = _("The listener no longer writes what it hears. Is it running?")
     since = link.heard_at if link and not heard else None
-    return LinkView(pbx.pk, pbx.name, heard, lamp, tone, words, reason, since, link.version if link else "")
+    if link is None:
+        return LinkView(pbx.pk, pbx.name, heard, lamp, tone, words, reason, since, "")
+    warnings = tuple(link.warning.splitlines()) if pbx.enabled else ()
+    return LinkView(pbx.pk, pbx.name, heard, lamp, tone, words, reason, since, link.version, warnings,
+                    link.unwritten, link.dropped_facts, link.dropped_at)  # fmt: skip
 
 
 def _clock(at: datetime, now: datetime) -> str:

@@ -30,6 +30,7 @@ def refresh_pops(*, ledger: CallLedger, now: datetime) -> set[int]:
 
     Runs inside the batch's transaction, after `ledger.save()`.
     """
+    closed = _follow(ledger, now)
     seats = _legs_by_call_and_user(ledger)
     if not seats:
         return set()
@@ -37,7 +38,7 @@ def refresh_pops(*, ledger: CallLedger, now: datetime) -> set[int]:
         (pop.call_id, pop.user_id): pop for pop in Pop.objects.filter(call__in={call_id for call_id, _ in seats})
     }
     facts = FactsOfBatch(ledger, now)
-    fresh, changed = [], []
+    fresh, changed = [], closed
     for (call_id, user_id), legs in seats.items():
         pop = existing.get((call_id, user_id))
         payload = card_payload(facts.of(legs, known=pop.payload if pop else None))
@@ -82,6 +83,27 @@ def wake(user_ids: Iterable[int]) -> None:
         _client().publish(WAKE_CHANNEL, text)
     except RedisError as error:
         log.warning("screenpop.wake_lost", reason=type(error).__name__)
+
+
+def _follow(ledger: CallLedger, now: datetime) -> list[Pop]:
+    """A call was put through while its card is open: the same card goes on, with the other caller.
+
+    Whose desk has a card of the other call already (two callers were put together) keeps that one: returns the rest,
+    closed.
+    """
+    closed = []
+    for user_id, (old, new) in ledger.moved.items():
+        pop = Pop.objects.filter(call=old, user=user_id).first()
+        if pop is None:
+            continue
+        if not Pop.objects.filter(call=new, user=user_id).exists():
+            Pop.objects.filter(pk=pop.pk).update(call=new)
+            continue
+        since = pop.payload["answered_at"] or pop.payload["rang_at"]
+        end = {"reason": "ended", "who": "", "seconds": max(0, round(now.timestamp() - since))}
+        _fill(pop, {**pop.payload, "state": "closed", "ended_at": now.timestamp(), "closed": end}, None, now)
+        closed.append(pop)
+    return closed
 
 
 def _fill(pop: Pop, payload: dict[str, object], leg_id: int | None, now: datetime) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import time
+from collections import Counter
 
 import pytest
 
-from crmconnector.asterisk.ami import BadHeader, Refused, Unclear
-from tests.support.fake_ami import LOOPS, FakeAmi, Received, Session, event, eventually, listening, run, up
+from crmconnector.asterisk.ami import AmiError, BadHeader, Refused, Unclear
+from tests.support.fake_ami import AT_ONCE, LOOPS, FakeAmi, Received, Session, event, eventually, listening, run, up
 
 both_loops = pytest.mark.parametrize("loop", LOOPS)
-LIST = ("CoreShowChannels", {}, "CoreShowChannelsComplete")
+LIST: tuple[str, dict[str, str], str] = ("CoreShowChannels", {}, "CoreShowChannelsComplete")
 
 
 def channels(session: Session, action: Received, number: int) -> None:
@@ -78,6 +81,112 @@ def test_a_list_does_not_take_an_actionid_from_its_caller() -> None:
             assert pbx.names() == []
 
     run(story())
+
+
+@pytest.mark.parametrize(
+    ("ends", "items", "complete"),
+    [
+        ({"EventList": "Complete", "ListItems": "2"}, 2, True),
+        ({"EventList": "Complete", "ListItems": "3"}, 3, False),
+        ({"EventList": "Complete", "ListItems": "1"}, 1, False),
+        ({"EventList": "Cancelled", "ListItems": "2"}, 2, False),
+        ({"ListItems": "2"}, 2, True),
+        ({}, None, True),  # Asterisk before 13 says nothing
+        ({"EventList": "Complete", "ListItems": "\u0662"}, None, True),
+        ({"EventList": "Complete", "ListItems": "9" * 5000}, None, True),
+    ],
+    ids=str,
+)
+def test_a_list_tells_whether_it_is_all_that_the_pbx_sent(
+    ends: dict[str, str], items: int | None, complete: bool
+) -> None:
+    async def story() -> None:
+        async with FakeAmi() as pbx, listening(pbx.address()) as listener:
+            await up(listener)
+
+            def two(session: Session, action: Received) -> None:
+                session.answer(action, "Success", "Channels will follow", EventList="start")
+                session.send(event("CoreShowChannel", ActionID=action.id, Channel="a") * 2)
+                session.send(event("CoreShowChannelsComplete", ActionID=action.id, **ends))
+
+            pbx.handlers["CoreShowChannels"] = two
+            answer = await listener.client.list_action(*LIST)
+            assert (len(answer), answer.items, answer.complete) == (2, items, complete)
+
+    run(story())
+
+
+def test_ten_thousand_items_among_ten_thousand_events_are_all_there(capsys: pytest.CaptureFixture[str]) -> None:
+    number = 10_000
+
+    async def story() -> None:
+        async with FakeAmi() as pbx, listening(pbx.address()) as listener:
+            await up(listener)
+
+            async def long(session: Session, action: Received) -> None:
+                session.answer(action, "Success", "Channels will follow", EventList="start")
+                for n in range(number):
+                    session.send(event("CoreShowChannel", ActionID=action.id, Channel=f"PJSIP/{n}", AccountCode=""))
+                    session.send(event("VarSet", Number=str(n)))
+                    await session.writer.drain()
+                session.send(event("CoreShowChannelsComplete", ActionID=action.id, ListItems=str(number)))
+
+            pbx.handlers["CoreShowChannels"] = long
+            began = time.monotonic()
+            answer = await listener.client.list_action(*LIST, deadline=25)
+            took = time.monotonic() - began
+            assert answer.complete and [item["Channel"] for item in answer] == [f"PJSIP/{n}" for n in range(number)]
+            await eventually(lambda: len(listener.named("VarSet")) == number)
+            assert [str(e.headers["Number"]) for e in listener.named("VarSet")] == [str(n) for n in range(number)]
+            with capsys.disabled():
+                print(f"\n{number} items and {number} events between them in {took:.2f} s")
+
+    run(story())
+
+
+def test_two_hundred_cuts_inside_a_list_give_each_time_a_whole_list_or_an_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each cut is made after a random byte of the stream, so also inside an item and inside an event."""
+    endings: Counter[str] = Counter()
+
+    async def story() -> None:
+        chance = random.Random(1303)
+        async with FakeAmi() as pbx, listening(pbx.address(), back_off=AT_ONCE) as listener:
+
+            async def cut_short(session: Session, action: Received) -> None:
+                yes = f"Response: Success\r\nActionID: {action.id}\r\n\r\n".encode()
+                item = event("CoreShowChannel", ActionID=action.id, Channel="PJSIP/1001-00000001") + event(
+                    "VarSet", N="1"
+                )
+                end = event("CoreShowChannelsComplete", ActionID=action.id, EventList="Complete", ListItems="5")
+                whole = yes + item * 5 + end + event("VarSet", N="1") * 3
+                session.send(whole[: chance.randrange(len(whole))])
+                await session.writer.drain()
+                for _ in range(chance.randrange(4)):
+                    await asyncio.sleep(0)
+                session.writer.close()  # what was written is still delivered, so the cut is at that very byte
+                session.open = False
+
+            pbx.handlers["CoreShowChannels"] = cut_short
+            for epoch in range(1, 201):
+                await up(listener, epoch)
+                try:
+                    answer = await listener.client.list_action(*LIST, deadline=5)
+                    assert answer.complete and len(answer) == 5
+                    endings["whole"] += 1
+                except AmiError as error:
+                    endings[type(error).__name__] += 1
+            await up(listener, 201)
+            assert [u.epoch for u in listener.ups[:200]] == [d.epoch for d in listener.downs]
+            assert all(found.headers == {"Event": "VarSet", "N": "1"} for found in listener.named("VarSet"))
+            assert not listener.named("CoreShowChannel")
+            assert pbx.count("CoreShowChannels") == 200
+
+    run(story(), seconds=90)
+    assert sum(endings.values()) == 200 and endings["whole"] and endings["Unclear"]
+    with capsys.disabled():
+        print(f"\n200 lists cut at random bytes: {dict(endings)}")
 
 
 def test_an_empty_list_is_a_list() -> None:

@@ -94,3 +94,25 @@ def test_a_link_for_actions_only_asks_for_no_events_and_keeps_nothing() -> None:
             assert listener.client.state().queued == 0
 
     run(story())
+
+
+def test_only_wanted_events_take_room_and_the_others_are_counted() -> None:
+    async def story() -> None:
+        async with FakeAmi() as pbx, listening(pbx.address(), wanted=["Hangup"], queue_size=100) as listener:
+            await up(listener)
+            pbx.say(event("DeviceStateChange", Device="PJSIP/1001") * 5000 + event("Hangup", Uniqueid="1.1"))
+            pbx.say(b"Event: DeviceStateChange\r\n\r\nEvent: Hangup\r\n\r\nEvent: HangupRequest\r\nA: b\r\n\r\n")
+            await eventually(lambda: len(listener.named("Hangup")) == 2)
+            await eventually(lambda: listener.client.state().passed_over == 5002)
+            # What tells of the link itself is always given out, and so is what is written in an odd way.
+            pbx.say(b"Event:Odd\r\n\r\n")
+            await eventually(lambda: listener.named("Odd"))
+            named = [e.headers["Event"] for e in listener.events]
+            assert named == ["FullyBooted", "Hangup", "Hangup", "Odd"]
+            assert [e.sequence for e in listener.events] == [1, 2, 3, 4]
+            pbx.cut()
+            await up(listener, 2)
+            pbx.say(event("DeviceStateChange"))
+            await eventually(lambda: listener.client.state().passed_over == 5003)
+
+    run(story())

@@ -330,7 +330,7 @@ def transferred_while_listed(pbx):
 def test_a_phone_found_in_the_list_rings_for_the_party_that_it_shows(pbx):
     _, bert = transferred_while_listed(pbx)
     pbx.rings(bert)
-    assert [(leg.leg, leg.far.number) for leg in pbx.only(LegRinging)] == [(bert, "204")]
+    assert [(leg.leg, leg.far.endpoint, leg.far.number) for leg in pbx.only(LegRinging)] == [(bert, "PJSIP/204", "204")]
 
 
 def test_a_guess_of_who_dials_gives_way_to_the_event_that_names_another(pbx):
@@ -362,3 +362,40 @@ def test_a_phone_that_nobody_dials_any_more_gets_no_card(pbx):
     pbx.hangup(phone, 21)
     assert pbx.only(LegRinging) == []
     assert pbx.tracker.open_calls() == []
+
+
+def test_a_click_to_call_of_which_only_the_first_half_is_left_is_still_the_callers_own(pbx):
+    one, two = pbx.local("1.1", "1.2", "201@click-00000001")
+    phone = pbx.known("1.5", "PJSIP/201-00000001", state=5, call=one, number="201")
+    pbx.send("FullyBooted")
+    pbx.channels[one]["ChannelState"] = "5"
+    pbx.listed(one, application="AppDial2")
+    pbx.listed(phone, application="AppDial")
+    pbx.list_ends(2)
+    pbx.hangups(one, two, phone, cause=21)
+    assert [(leg.leg, leg.originated_first) for leg in pbx.only(LegRinging)] == [(phone, True)]
+
+
+def test_a_phone_whose_end_of_dial_fell_into_the_gap_was_not_replaced(pbx):
+    """Its dialler is a guess, and so the silence before its hang-up proves nothing."""
+    ada = pbx.known("1.1", "PJSIP/trunk-00000001", state=4, number="+442079460123", exten="25101")
+    anna = pbx.known("1.2", "PJSIP/204-00000002", state=5, call=ada)
+    pbx.send("FullyBooted")
+    pbx.listed(ada, application="Dial")
+    pbx.listed(anna, application="AppDial")
+    pbx.list_ends(2)
+    pbx.hangup(anna, 0)
+    assert [(leg.leg, leg.outcome) for leg in pbx.only(LegEnded)] == [(anna, "cancelled")]
+
+
+def test_a_dial_told_after_the_list_is_no_guess(pbx):
+    ada = pbx.known("1.1", "PJSIP/trunk-00000001", state=4, number="+442079460123", exten="25101")
+    anna = pbx.known("1.2", "PJSIP/204-00000002", state=0, call=ada)
+    pbx.send("FullyBooted")
+    pbx.listed(ada, application="Dial")
+    pbx.listed(anna, application="AppDial")
+    pbx.list_ends(2)
+    pbx.dial(ada, anna)
+    pbx.rings(anna)
+    pbx.hangup(anna, 0)
+    assert [(leg.leg, leg.outcome) for leg in pbx.only(LegEnded)] == [(anna, "elsewhere")]

@@ -325,6 +325,17 @@ def test_two_callers_who_are_put_together_are_no_legs(pbx):
     assert {leg.endpoint for leg in pbx.only(LegEnded)} == {"PJSIP/204"}
 
 
+def test_who_is_put_through_took_nothing_over_though_its_talk_fell_into_a_gap(pbx):
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.answers(ada, anna, "b")
+    bea = pbx.caller("2.1", "PJSIP/201-00000005", "201", "204")
+    pbx.up(bea)
+    pbx.leave(anna, "b")
+    pbx.enter(bea, "b", swap=anna)
+    assert [leg.endpoint for leg in pbx.only(LegRinging)] == ["PJSIP/204"]
+
+
 def test_a_phone_replaced_without_any_word_was_answered_elsewhere(pbx):
     """INVITE with Replaces: the phone's channel goes before anything names the taker."""
     ada = ada_calls(pbx)

@@ -86,7 +86,7 @@ class Session:
 
     def send(self, raw: bytes) -> None:
         if not self.writer.is_closing():
-            self.writer.write(raw)
+            self.writer.write(self.server.bend(raw))
 
     def answer(self, action: Received, response: str = "Success", message: str = "", **more: str) -> None:
         lines = [f"Response: {response}", f"ActionID: {action.id}"]
@@ -126,6 +126,7 @@ class FakeAmi:
     with_login: bytes = b""  # sent in the same segment as the answer to the login
     silent: bool = False  # reads and never says anything
     pings: bool = True  # answers pings
+    bend: Callable[[bytes], bytes] = bytes  # what becomes of all that it sends, message by message
     tls: ssl.SSLContext | None = None
     handlers: dict[str, Handler] = field(default_factory=dict)  # by action name; others are answered Success
     actions: list[Received] = field(default_factory=list)
