@@ -29,6 +29,7 @@ class BackOff:
     slow_first: float = 10.0
     slow_longest: float = 300.0
     settled_after: float = 10.0  # a link that lived this long was a good one: start over
+    after_login: float = 2.5  # a PBX that lets us in is never left alone for longer, however often the link breaks
 
 
 class Pace:
@@ -49,7 +50,8 @@ class Pace:
         if slow:
             # Jitter only adds: never more often than slow_first allows.
             return min(self._back_off.slow_longest, self._back_off.slow_first * doubled) * (1 + self._jitter() / 4)
-        return min(self._back_off.longest, self._back_off.first * doubled) * (0.5 + self._jitter() / 2)
+        longest = self._back_off.after_login if link_lived else self._back_off.longest
+        return min(longest, self._back_off.first * doubled) * (0.5 + self._jitter() / 2)
 
 
 class Watchdog:

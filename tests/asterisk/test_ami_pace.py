@@ -30,6 +30,10 @@ def test_only_a_link_that_lived_a_while_makes_us_start_over() -> None:
     assert waits(1.0, *[(False, 0.1)] * 3, (False, 60.0), (False, 0.1)) == [0.5, 1, 2, 0.5, 1]
 
 
+def test_a_link_that_breaks_again_and_again_comes_back_within_seconds() -> None:
+    assert waits(1.0, *[(False, 0.1)] * 9) == [0.5, 1, 2, *[2.5] * 6]
+
+
 def test_hours_without_a_pbx_do_not_overflow_the_waiting_time() -> None:
     assert waits(1.0, *[(False, 0.0)] * 5000)[-1] == 30
 
