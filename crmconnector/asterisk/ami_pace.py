@@ -50,7 +50,9 @@ class Pace:
         if slow:
             # Jitter only adds: never more often than slow_first allows.
             return min(self._back_off.slow_longest, self._back_off.slow_first * doubled) * (1 + self._jitter() / 4)
-        longest = self._back_off.after_login if link_lived else self._back_off.longest
+        longest = self._back_off.longest
+        if link_lived:
+            longest = min(longest, self._back_off.after_login)
         return min(longest, self._back_off.first * doubled) * (0.5 + self._jitter() / 2)
 
 

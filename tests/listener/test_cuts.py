@@ -3,8 +3,6 @@
 import random
 import time
 
-import pytest
-
 from crmconnector.asterisk.ami import AmiClient
 from crmconnector.calls.models import Call, Leg
 from crmconnector.listener import lead
@@ -34,7 +32,7 @@ def test_two_hundred_cuts_lose_nothing_that_the_pbx_still_knew_and_tell_nothing_
                     pbx.answer(call := ringing.pop(chance.randrange(len(ringing))))
                     talking.append(call)
                 else:
-                    ended = ringing if not talking else talking
+                    ended = talking or ringing
                     pbx.hang_up(ended.pop(chance.randrange(len(ended))))
             if chance.random() < 0.5:  # else the cut comes in the middle of the list
                 eventually(lambda: in_step(term.lead))
