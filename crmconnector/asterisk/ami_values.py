@@ -10,18 +10,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 Headers = Mapping[str, str | list[str]]
 
 MAX_TEXT = 80
 MAX_ID = 150  # Asterisk's own limit for a Uniqueid
+_REMEMBERED = 20_000  # values
+_REMEMBERED_LENGTH = 200  # characters; a longer one is not worth its room
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelFacts:
-    """What one event says about one channel; None where it says nothing."""
+class ChannelFacts(NamedTuple):
+    """What one event says about one channel; None where it says nothing. (A tuple: two of them are made per event.)"""
 
     uniqueid: str
     name: str | None = None
@@ -73,6 +75,21 @@ def whole(headers: Headers, key: str) -> int | None:
     return int(value) if value is not None and value.isascii() and value.isdigit() else None
 
 
+class _Cleaned(dict[object, Any]):
+    """Values that were cleaned before: those of one call come with each of its events. Bounded; forgets all at once."""
+
+    def __init__(self, clean: Callable[[Headers, str], Any]) -> None:
+        self._clean = clean
+
+    def __missing__(self, value: object) -> Any:
+        cleaned = self._clean({"": value}, "")  # type: ignore[dict-item]
+        if not isinstance(value, str) or len(value) <= _REMEMBERED_LENGTH:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[value] = cleaned
+        return cleaned
+
+
 def seconds(headers: Headers, at: float) -> float:
     value = text(headers, "Timestamp", 20)
     if value is None or not re.fullmatch(r"\d{1,12}(\.\d{1,9})?", value, re.ASCII):
@@ -80,58 +97,80 @@ def seconds(headers: Headers, at: float) -> float:
     return float(value)
 
 
-def _restricted(headers: Headers, number: str | None) -> bool | None:
-    """True if the caller withheld the number. Only NewCallerid has the presentation; else the word itself tells."""
-    if number is not None and number.lower() in _WITHHELD:
-        return True
-    presentation = text(headers, "CID-CallingPres")
+def _withheld_by_word(headers: Headers, key: str) -> bool | None:
+    number = text(headers, key, MAX_TEXT)
+    return True if number is not None and number.lower() in _WITHHELD else None
+
+
+def _withheld_by_presentation(headers: Headers, key: str) -> bool | None:
+    """Only NewCallerid tells it; else the word in place of the number does."""
+    presentation = text(headers, key)
     return None if presentation is None else "prohib" in presentation.lower()
 
 
 class Keys:
     """The header names of one channel in an event with several: `DestUniqueid`, `DestChannel`, …"""
 
-    __slots__ = (
-        "channel",
-        "connected_name",
-        "connected_number",
-        "exten",
-        "linkedid",
-        "name",
-        "number",
-        "state",
-        "uniqueid",
-    )
+    __slots__ = ("names", "take")
 
     def __init__(self, prefix: str) -> None:
-        self.uniqueid = prefix + "Uniqueid"
-        self.channel = prefix + "Channel"
-        self.linkedid = prefix + "Linkedid"
-        self.state = prefix + "ChannelState"
-        self.number = prefix + "CallerIDNum"
-        self.name = prefix + "CallerIDName"
-        self.connected_number = prefix + "ConnectedLineNum"
-        self.connected_name = prefix + "ConnectedLineName"
-        self.exten = prefix + "Exten"
+        self.names = tuple(prefix + name for name in _OF_A_CHANNEL)
+        self.take: Callable[[Headers], tuple[Any, ...]] = itemgetter(*self.names)
 
 
+# In the order of the fields of ChannelFacts.
+_OF_A_CHANNEL = (
+    "Uniqueid",
+    "Channel",
+    "Linkedid",
+    "ChannelState",
+    "CallerIDNum",
+    "CallerIDName",
+    "ConnectedLineNum",
+    "ConnectedLineName",
+    "Exten",
+)
 _OWN = Keys("")
 
 
+_id = _Cleaned(text)
+_short = _Cleaned(lambda headers, key: text(headers, key, MAX_TEXT))
+_name = _Cleaned(name)
+_whole = _Cleaned(whole)
+_WITHHELD_BY_WORD = _Cleaned(_withheld_by_word)
+_PRESENTATION = _Cleaned(_withheld_by_presentation)
+
+
 def facts(headers: Headers, keys: Keys = _OWN) -> ChannelFacts | None:
-    uniqueid = text(headers, keys.uniqueid)
-    if uniqueid is None:
+    try:
+        values = keys.take(headers)
+    except KeyError:  # Asterisk leaves some out
+        values = tuple(headers.get(name) for name in keys.names)
+    presentation = headers.get("CID-CallingPres")
+    try:
+        return _facts(values, presentation)
+    except TypeError:  # a header came twice and is a list: the first one is the channel's own
+        return _facts(tuple(_first(value) for value in values), _first(presentation))
+
+
+def _first(value: object) -> object:
+    return (value[0] if value else None) if isinstance(value, list) else value
+
+
+def _facts(values: tuple[Any, ...], presentation: object) -> ChannelFacts | None:
+    uniqueid, channel, linkedid, state, number, its_name, connected_number, connected_name, exten = values
+    uid = _id[uniqueid]
+    if uid is None:
         return None
-    number = text(headers, keys.number, MAX_TEXT)
     return ChannelFacts(
-        uniqueid=uniqueid,
-        name=text(headers, keys.channel),
-        linkedid=text(headers, keys.linkedid),
-        state=whole(headers, keys.state),
-        number=number,
-        caller_name=name(headers, keys.name),
-        connected_number=text(headers, keys.connected_number, MAX_TEXT),
-        connected_name=name(headers, keys.connected_name),
-        exten=text(headers, keys.exten, MAX_TEXT),
-        restricted=_restricted(headers, number),
+        uid,
+        _id[channel],
+        _id[linkedid],
+        _whole[state],
+        _short[number],
+        _name[its_name],
+        _short[connected_number],
+        _name[connected_name],
+        _short[exten],
+        _WITHHELD_BY_WORD[number] or _PRESENTATION[presentation],
     )

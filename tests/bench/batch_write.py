@@ -2,9 +2,6 @@
 
 import time
 from pathlib import Path
-from typing import Any
-
-from django.db import connection, transaction
 
 from crmconnector.calls import events as ev
 from crmconnector.calls.models import Call, Leg
@@ -12,22 +9,22 @@ from crmconnector.common.clock import utc_now
 from crmconnector.listener.dispatch import handle_batch
 from crmconnector.screenpop.models import Pop
 from tests.bench.figures import Figure
+from tests.bench.raw_rows import forget, insert_again
 from tests.support.office import RowOffice, make_office
 from tests.support.story import inbound_call
 
 CALLS, BATCH, USERS = 200, 50, 20
-TABLES = [model._meta.db_table for model in (Call, Leg, Pop)]
 
 
 def measure(folder: Path) -> list[Figure]:
     office = make_office(phone_ports=tuple(range(8001, 8001 + USERS)))
     _storm(office, "warm", BATCH)
-    _forget()
+    forget()
     seconds = _storm(office, "storm", CALLS)
     counted = (Call.objects.count(), Leg.objects.count(), Pop.objects.count())
     if counted != (CALLS, CALLS, CALLS):
         raise RuntimeError(f"the storm left {counted} calls, legs and cards")
-    raw = _insert_the_same_rows()
+    _, raw = insert_again(BATCH)
     return [
         Figure(
             "ringing calls written", CALLS / seconds, "calls/s", f"raw insert of their {3 * CALLS} rows", CALLS / raw
@@ -48,30 +45,3 @@ def _storm(office: RowOffice, key: str, calls: int) -> float:
 def _ringing(key: str, place: int) -> list[ev.CallEvent]:
     endpoint = f"PJSIP/{201 + place % USERS}"
     return inbound_call(leg_endpoint=endpoint, number=f"0302312{place:04d}", key=f"{key}.{place}")
-
-
-def _insert_the_same_rows() -> float:
-    """Read what was written, forget it, and insert it again with nothing but SQL: as many transactions, no thinking."""
-    kept = {table: _rows_of(table) for table in TABLES}
-    _forget()
-    began = time.perf_counter()
-    for first in range(0, CALLS, BATCH):
-        with transaction.atomic(), connection.cursor() as cursor:
-            for table, (columns, rows) in kept.items():
-                places = ", ".join(["%s"] * len(columns))
-                cursor.executemany(
-                    f"insert into {table} ({', '.join(columns)}) values ({places})", rows[first : first + BATCH]
-                )
-    return time.perf_counter() - began
-
-
-def _rows_of(table: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    with connection.cursor() as cursor:
-        cursor.execute(f"select * from {table} order by id")
-        return [column.name for column in cursor.description], cursor.fetchall()
-
-
-def _forget() -> None:
-    Pop.objects.all().delete()
-    Leg.objects.all().delete()
-    Call.objects.all().delete()

@@ -1,40 +1,40 @@
-"""The tracker on recorded streams, without sockets and rows: events per second of one core."""
+"""The tracker on the mix, without sockets and rows: events per second of one core."""
 
 import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from crmconnector.asterisk.ami_events import AmiEvent, parse
 from crmconnector.calls.tracker import CallTracker
 from tests.bench.figures import Figure
+from tests.bench.mix import TRUNK, headers_of, mix
 
-RECORDINGS = Path(__file__).resolve().parents[1] / "recordings" / "asterisk22"
-TRUNKS = ["PJSIP/trunk"]
-ROUNDS = 15
+EVENTS, ROUNDS = 40_000, 7
 
 
 def measure(folder: Path) -> list[Figure]:
-    lines = [path.read_text("utf-8").splitlines() for path in sorted(RECORDINGS.glob("*.jsonl"))]
-    entries = [[json.loads(line) for line in stream] for stream in lines]
-    events = [[event for entry in stream if (event := _parsed(entry))] for stream in entries]
-    plain = _rate(lambda: [json.loads(line) for stream in lines for line in stream], sum(map(len, lines)))
-    fed = _rate(lambda: [_feed(stream) for stream in events], sum(map(len, events)))
-    both = _rate(lambda: [_feed([_parsed(entry) for entry in stream]) for stream in entries], sum(map(len, lines)))
+    """`json.loads` of the same events: of those that tell of calls beside the tracker, of all beside the parser."""
+    headers = [headers_of(said.raw) for said in mix(EVENTS)]
+    events = [parse(one, at / 100) for at, one in enumerate(headers)]
+    lines = [json.dumps(one) for one in headers]
+    useful = [event for event in events if event is not None]
+    useful_lines = [line for line, event in zip(lines, events, strict=True) if event is not None]
+    fed = _rate(lambda: _feed(useful), len(useful))
+    both = _rate(lambda: _feed([parse(one, at / 100) for at, one in enumerate(headers)]), len(headers))
     against = "json.loads of the same events"
     return [
-        Figure("tracker alone", fed, "events/s", against, plain),
-        Figure("headers to call events", both, "events/s", against, plain),
+        Figure("tracker alone", fed, "events/s", against, _rate(lambda: _loaded(useful_lines), len(useful))),
+        Figure("headers to call events", both, "events/s", against, _rate(lambda: _loaded(lines), len(lines))),
     ]
 
 
-def _parsed(entry: dict[str, Any]) -> AmiEvent | None:
-    return parse(entry["headers"], entry["t"])
+def _loaded(lines: Sequence[str]) -> list[object]:
+    return [json.loads(line) for line in lines]
 
 
 def _feed(stream: Sequence[AmiEvent | None]) -> CallTracker:
-    tracker = CallTracker(trunks=TRUNKS)
+    tracker = CallTracker(trunks=(TRUNK,))
     for event in stream:
         if event is not None:
             tracker.feed(event)
