@@ -10,7 +10,7 @@ already talking after a reconnect has LegAnswered without LegRinging. After Call
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Direction = Literal["inbound", "outbound", "internal"]
@@ -51,12 +51,13 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """`by` handed over; `connects` are the endpoints that were put together, None until they are."""
+    """`by` handed over at `at`; `connects` are the endpoints that were put together, None until they are."""
 
     kind: TransferKind
     by: str
     connects: tuple[str, str] | None
     ok: bool
+    at: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

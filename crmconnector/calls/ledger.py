@@ -4,6 +4,7 @@ Applying an event twice, or again after a restart, changes nothing: the first tr
 """
 
 from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import asdict
 from datetime import datetime
 
 from django.db.models import Model, Q
@@ -19,7 +20,8 @@ from phones.selectors import Seat, seats_of
 CALL_FIELDS = [
     "direction", "originated", "state", "caller_endpoint", "caller_number", "caller_name", "caller_restricted",
     "caller_e164", "dialled", "line", "queue_name", "contact", "disposition", "answered_by_endpoint", "answered_by",
-    "placed_by", "merged_into", "answered_at", "ended_at", "talk_seconds",
+    "placed_by", "merged_into", "answered_at", "ended_at", "talk_seconds", "transfers", "talked_with", "picked_up",
+    "queued_at", "left_queue_at",
 ]  # fmt: skip
 LEG_FIELDS = [
     "call", "far_number", "far_name", "far_endpoint", "far_restricted", "state", "outcome", "answered_by_endpoint",
@@ -172,12 +174,13 @@ def _call_changed(ledger: CallLedger, event: ev.CallChanged) -> None:
 def _queue_entered(ledger: CallLedger, event: ev.QueueEntered) -> None:
     row = ledger.call(event)
     row.queue_name = event.queue
+    row.queued_at = row.queued_at or from_epoch(event.at)
     if row.state == CallState.NEW:
         row.state = CallState.WAITING
 
 
 def _queue_left(ledger: CallLedger, event: ev.QueueLeft) -> None:
-    ledger.call(event)
+    ledger.call(event).left_queue_at = from_epoch(event.at)
 
 
 def _leg_ringing(ledger: CallLedger, event: ev.LegRinging) -> None:
@@ -231,6 +234,7 @@ def _call_answered(ledger: CallLedger, event: ev.CallAnswered) -> None:
 def _call_merged(ledger: CallLedger, event: ev.CallMerged) -> None:
     row, winner = ledger.call(event), ledger.calls.get(event.into)
     row.merged_into = event.into
+    row.talked_with = list(event.talked_with) or row.talked_with
     _end_call(row, "transferred", from_epoch(event.at), None)
     if winner is None:
         return
@@ -241,6 +245,9 @@ def _call_merged(ledger: CallLedger, event: ev.CallMerged) -> None:
 
 def _call_ended(ledger: CallLedger, event: ev.CallEnded) -> None:
     row = ledger.call(event)
+    row.transfers = [asdict(transfer) for transfer in event.transfers] or row.transfers
+    row.talked_with = list(event.talked_with) or row.talked_with
+    row.picked_up = row.picked_up or event.picked_up
     _end_call(row, event.disposition, from_epoch(event.at), event.talk_seconds)
     for leg in ledger.all_legs_of(row):  # no leg outlives its call, whatever was not heard
         if leg.ended_at is None:

@@ -44,7 +44,13 @@ class Call(models.Model):
     answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     placed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     merged_into = models.CharField(max_length=150, blank=True)  # linkedid
+    # Of an ended call: [{"kind", "by", "connects": [endpoint, endpoint] or null, "ok", "at": epoch seconds}, …]
+    transfers = models.JSONField(default=list, blank=True)
+    talked_with = models.JSONField(default=list, blank=True)  # endpoints that heard the caller
+    picked_up = models.BooleanField(default=False)  # by somebody whose phone did not ring
     started_at = models.DateTimeField()
+    queued_at = models.DateTimeField(null=True, blank=True)  # began to wait in the queue, for the first time
+    left_queue_at = models.DateTimeField(null=True, blank=True)  # and waited no longer, for the last time
     answered_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     talk_seconds = models.FloatField(null=True, blank=True)

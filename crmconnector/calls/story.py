@@ -70,18 +70,21 @@ class Leg:
 class TransferNote:
     """A transfer whose outcome is not known yet. `one` waits to hear `other` (None: whoever answers)."""
 
-    __slots__ = ("by", "kind", "one", "other", "result", "token")
+    __slots__ = ("at", "by", "kind", "one", "other", "result", "token")
 
-    def __init__(self, kind: TransferKind, by: str, token: str, one: Channel | None, other: Channel | None) -> None:
+    def __init__(
+        self, kind: TransferKind, by: str, at: float, token: str, one: Channel | None, other: Channel | None
+    ) -> None:
         self.kind: TransferKind = kind
         self.by = by
+        self.at = at
         self.token = token
         self.one = one
         self.other = other
         self.result: tuple[str, str] | None = None
 
     def told(self) -> Transfer:
-        return Transfer(self.kind, self.by, self.result, self.result is not None)
+        return Transfer(self.kind, self.by, self.result, self.result is not None, self.at)
 
 
 class Call:

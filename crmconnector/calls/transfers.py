@@ -11,7 +11,8 @@ from crmconnector.calls.story import Call, Leg, TransferNote
 def note_blind(event: BlindTransfer, transferer: Channel, transferee: Channel | None) -> None:
     """The transferee goes on alone to the new target; `connects` is known when somebody there answers."""
     token = f"blind {event.transferer.uniqueid}"
-    _note(transferer.call, TransferNote("blind", transferer.endpoint, token, transferee or transferer.partner, None))
+    one = transferee or transferer.partner
+    _note(transferer.call, TransferNote("blind", transferer.endpoint, event.at, token, one, None))
 
 
 def note_attended(
@@ -28,7 +29,7 @@ def note_attended(
     rings = event.target_rings or (other is not None and other.state != UP)
     kind: TransferKind = "blonde" if rings else "attended"
     token = f"attended {event.first.uniqueid} {event.second.uniqueid}"
-    note = TransferNote(kind, first.endpoint, token, one, other)
+    note = TransferNote(kind, first.endpoint, event.at, token, one, other)
     if kind == "attended" and one is not None and other is not None:
         note.result = (one.endpoint, other.endpoint)
     if kind == "blonde" and one is not None:

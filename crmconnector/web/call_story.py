@@ -1,35 +1,19 @@
-"""One call as a timeline, and what was asked of the phone: asked is dashed, proven is solid. Pure over loaded rows."""
+"""One call as a timeline: who rang, answered and left, what became part of it, how it ended. Pure over loaded rows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import Any
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from crmconnector.calls.models import Call, CallCommand, CommandState, Leg
-from crmconnector.common.clock import utc_now
+from crmconnector.calls.models import Call, Leg
+from crmconnector.common.clock import from_epoch
 from crmconnector.screenpop.models import Pop
-from crmconnector.web.words import said_of, spoken_time
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    at: datetime
-    state: str  # proven, asked, refused, unknown or empty; "solid" too when the way to the next step is proven
-    icon: str
-    what: str
-    why: str = ""
-    evidence: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CommandView:
-    title: str
-    tone: str
-    icon: str
-    word: str
-    steps: list[Step]
-    sentence: str
+from crmconnector.web.call_parts import Parts
+from crmconnector.web.command_story import CommandView, Step, tell_command
+from crmconnector.web.words import spoken_time, who_began
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,113 +31,139 @@ LEG_ENDS = {
     "no_answer": (gettext_noop("stopped ringing"), gettext_noop("Nobody answered in time.")),
     "busy": (gettext_noop("was busy"), ""),
     "rejected": (gettext_noop("rejected the call"), ""),
-    "unseen": (gettext_noop("ended unseen"), gettext_noop("We did not hear the PBX at that time.")),
+    "failed": (gettext_noop("could not be reached"), ""),
+    "unseen": (gettext_noop("ended unseen"), ""),
     "answered": (gettext_noop("left the call"), ""),
     "answered_unconnected": (gettext_noop("left the call"), gettext_noop("It never heard the caller.")),
 }
-COMMAND_ENDS = {
-    CommandState.CONFIRMED: ("good", "proven", gettext_noop("Confirmed")),
-    CommandState.REFUSED: ("bad", "refused", gettext_noop("Refused")),
-    CommandState.FAILED: ("bad", "refused", gettext_noop("Did not happen")),
-    CommandState.EXPIRED: ("care", "refused", gettext_noop("Withdrawn")),
-    CommandState.CANCELLED: ("", "note", gettext_noop("Not needed")),
-    CommandState.UNKNOWN: ("care", "unknown", gettext_noop("Not sure")),
-}
-CHANGE_WORDS = {
-    CommandState.REQUESTED: gettext_noop("Requested"),
-    CommandState.GRANTED: gettext_noop("Taken up"),
-    CommandState.SENT: gettext_noop("Sent"),
-    CommandState.CONFIRMED: gettext_noop("Confirmed"),
-    CommandState.REFUSED: gettext_noop("Refused"),
-    CommandState.FAILED: gettext_noop("Did not happen"),
-    CommandState.UNKNOWN: gettext_noop("Not sure"),
-    CommandState.EXPIRED: gettext_noop("Withdrawn"),
-    CommandState.CANCELLED: gettext_noop("Not needed"),
-}
-CHANGE_WHY = {
-    CommandState.REQUESTED: gettext_noop("The button on the desk was pressed."),
-    CommandState.SENT: gettext_noop("Once. What the phone replied proves nothing yet."),
-    CommandState.UNKNOWN: gettext_noop("The phone did not reply. It was not sent again."),
+CALL_ENDS = {
+    "cancelled": gettext_noop("The caller gave up."),
+    "abandoned": gettext_noop("The caller gave up waiting in the queue."),
+    "no_answer": gettext_noop("Nobody answered in time."),
+    "busy": gettext_noop("It was busy."),
+    "rejected": gettext_noop("It was rejected."),
+    "failed": gettext_noop("It could not be put through."),
+    "transferred": gettext_noop("Another call took it over before it was answered."),
 }
 
 
-def tell(call: Call) -> Story:
-    """From a call loaded by `with_story`."""
+def tell(call: Call, *, parts: Parts, why_unseen: str, queue: str = "") -> Story:
+    """From a call loaded by `with_story`; `queue` as people call it, `why_unseen` for whatever ended unseen."""
     legs = list(call.legs.all())
-    steps = [_began(call), *(step for leg in legs for step in _leg_steps(leg))]
-    if call.ended_at:
-        steps.append(Step(call.ended_at, "proven", "proven", _("The call ended"), _talked(call)))
+    names = {leg.endpoint: _who(leg) for leg in legs}
+    steps = [_began(call, queue), *(step for leg in legs for step in _leg_steps(leg, names, why_unseen))]
+    steps += [_joined(part) for part in parts.joined if part.ended_at]
+    steps += [_transferred(one, names) for one in call.transfers]
+    steps += _waited(call, queue)
+    steps += _ended(call, parts, why_unseen)
     rang = [(leg.rang_at, leg.answered_at or leg.ended_at) for leg in legs if leg.rang_at]
     until = [end for _began_at, end in rang if end]
     seconds = (min(until) - min(began for began, _end in rang)).total_seconds() if until else None
     commands = sorted((command for leg in legs for command in leg.commands.all()), key=lambda one: one.requested_at)
     return Story(
         steps=sorted(steps, key=lambda step: step.at),
-        commands=[_command(command) for command in commands],
+        commands=[tell_command(command) for command in commands],
         pops=list(call.pops.all()),
         rang=max(0.0, seconds) if seconds is not None else None,
         phones=len({leg.endpoint for leg in legs if leg.rang_at}),
     )
 
 
-def _began(call: Call) -> Step:
-    dialled = _("Dialled %(number)s.") % {"number": call.dialled} if call.dialled else ""
-    return Step(
-        call.started_at, "proven", "proven", _("The PBX told us of a call"), dialled, f"Linkedid {call.linkedid}"
-    )
+def _began(call: Call, queue: str) -> Step:
+    told = [_("Dialled %(number)s.") % {"number": call.dialled}] if call.dialled else []
+    told += [_("It came to the queue %(queue)s.") % {"queue": queue}] if queue else []
+    what, evidence = _("The PBX told us of a call"), f"Linkedid {call.linkedid}"
+    return Step(call.started_at, "proven", "proven", what, " ".join(told), evidence)
 
 
-def _leg_steps(leg: Leg) -> list[Step]:
-    who = leg.user.display_name if leg.user else (leg.phone.name if leg.phone else leg.endpoint)
+def _leg_steps(leg: Leg, names: Mapping[str, str], why_unseen: str) -> list[Step]:
+    who = _who(leg)
     found = []
     if leg.rang_at:
-        found.append(Step(leg.rang_at, "proven", "proven", _("%(who)s: phone rings") % {"who": who}, "", leg.endpoint))
+        first = "" if leg.pops else _("The PBX called this phone first, to dial for it.")
+        what = _("%(who)s: phone rings") % {"who": who}
+        found.append(Step(leg.rang_at, "proven", "proven", what, first, leg.endpoint))
     if leg.answered_at:
         rang = (leg.answered_at - leg.rang_at).total_seconds() if leg.rang_at else None
         why = _("Rang %(time)s.") % {"time": spoken_time(rang)} if rang is not None else ""
         what = _("%(who)s answered") % {"who": who}
         found.append(Step(leg.answered_at, "proven", "proven", what, why, leg.endpoint))
     if leg.ended_at:
-        word, why = LEG_ENDS.get(leg.outcome, (gettext_noop("left the call"), ""))
+        word, _why = LEG_ENDS.get(leg.outcome, (gettext_noop("left the call"), ""))
         seen = "unknown" if leg.outcome == "unseen" else ""
-        what = f"{who} {_(word)}"
-        found.append(Step(leg.ended_at, seen, seen or "point", what, _(why) if why else ""))
+        why = _why_ended(leg, names, why_unseen)
+        found.append(Step(leg.ended_at, seen, seen or "point", f"{who} {_(word)}", why))
     return found
 
 
-def _talked(call: Call) -> str:
-    if call.talk_seconds is None or not call.answered_at:
-        return ""
-    return _("Talked %(time)s.") % {"time": spoken_time(call.talk_seconds)}
+def _why_ended(leg: Leg, names: Mapping[str, str], why_unseen: str) -> str:
+    if leg.outcome == "unseen":
+        return capfirst(f"{why_unseen}.")
+    if leg.outcome == "elsewhere" and leg.answered_by_endpoint:
+        taker = names.get(leg.answered_by_endpoint, leg.answered_by_endpoint)
+        return _("%(who)s took the call.") % {"who": taker}
+    if leg.outcome == "answered" and leg.answered_at and leg.ended_at:
+        return _("Was in it for %(time)s.") % {"time": spoken_time((leg.ended_at - leg.answered_at).total_seconds())}
+    why = LEG_ENDS.get(leg.outcome, ("", ""))[1]
+    return _(why) if why else ""
 
 
-def _command(command: CallCommand) -> CommandView:
-    tone, drawing, word = COMMAND_ENDS.get(CommandState(command.state), ("", "asked", gettext_noop("Asked")))
-    changes = [change for change in command.changes.all() if change.state != CommandState.GRANTED]
-    confirmed = command.state == CommandState.CONFIRMED
-    steps = []
-    for change in changes:
-        last = change is changes[-1]
-        state, icon = _dot(CommandState(change.state), solid=confirmed and not last)
-        why = change.evidence or _(CHANGE_WHY.get(CommandState(change.state), "")) if _has_words(change) else ""
-        steps.append(Step(change.at, state, icon, _(CHANGE_WORDS[CommandState(change.state)]), why))
-    told = "" if confirmed else said_of(command, now=utc_now()).text
-    title = _("%(what)s, by %(who)s") % {"what": command.get_kind_display(), "who": command.user.display_name}
-    return CommandView(title, tone, drawing, _(word), steps, told)
+TRANSFERS = {
+    "blind": gettext_noop("%(by)s passed the call on without asking"),
+    "attended": gettext_noop("%(by)s asked first and passed the call on"),
+    "blonde": gettext_noop("%(by)s passed the call on while it still rang"),
+}
 
 
-def _has_words(change: object) -> bool:
-    return bool(getattr(change, "evidence", "")) or getattr(change, "state", "") in CHANGE_WHY
+def _transferred(one: Mapping[str, Any], names: Mapping[str, str]) -> Step:
+    """One entry of Call.transfers."""
+    what = _(TRANSFERS.get(one["kind"], TRANSFERS["blind"])) % {"by": names.get(one["by"], _end(one["by"]))}
+    if not one["connects"]:
+        return Step(from_epoch(one["at"]), "refused", "between", what, _("It came to nothing: nobody there took it."))
+    first, second = (names.get(endpoint, _end(endpoint)) for endpoint in one["connects"])
+    why = _("It put %(one)s and %(other)s together.") % {"one": first, "other": second}
+    return Step(from_epoch(one["at"]), "proven", "between", what, why)
 
 
-def _dot(state: CommandState, *, solid: bool) -> tuple[str, str]:
-    """Class and drawing: only what leads to a proof is drawn solid."""
-    if solid:
-        return "solid", "proven"
-    if state == CommandState.CONFIRMED:
-        return "proven", "proven"
-    if state == CommandState.UNKNOWN:
-        return "unknown", "unknown"
-    if state in (CommandState.REFUSED, CommandState.FAILED, CommandState.EXPIRED):
-        return "refused", "refused"
-    return "asked", "asked"
+def _end(endpoint: str) -> str:
+    return endpoint.partition("/")[2] or endpoint
+
+
+def _waited(call: Call, queue: str) -> list[Step]:
+    """How long the caller waited in a queue, told where the waiting ended."""
+    if call.queued_at is None or call.left_queue_at is None:
+        return []
+    waited = spoken_time((call.left_queue_at - call.queued_at).total_seconds())
+    what = _("Left the queue %(queue)s") % {"queue": queue or call.queue_name}
+    return [Step(call.left_queue_at, "proven", "point", what, _("Waited %(time)s.") % {"time": waited})]
+
+
+def _joined(part: Call) -> Step:
+    """That two calls became one, and when; whether by a transfer is told beside it."""
+    said = {"who": who_began(part), "number": part.dialled}
+    what = _("%(who)s’s call to %(number)s became part of this one") if part.dialled else _("%(who)s’s call joined")
+    why = _("They had talked already.") if part.answered_at else _("Nobody had answered it yet.")
+    return Step(part.ended_at or part.started_at, "proven", "between", what % said, why, f"Linkedid {part.linkedid}")
+
+
+def _ended(call: Call, parts: Parts, why_unseen: str) -> list[Step]:
+    if call.ended_at is None:
+        return []
+    if call.merged_into:
+        told = _("It goes on there, with its phones.") if parts.into else ""
+        what, evidence = _("It became part of another call"), f"Linkedid {call.merged_into}"
+        return [Step(call.ended_at, "proven", "between", what, told, evidence)]
+    if call.disposition == "unseen":
+        return [Step(call.ended_at, "unknown", "unknown", _("Its end was not seen"), capfirst(f"{why_unseen}."))]
+    return [Step(call.ended_at, "proven", "proven", _("The call ended"), _how_it_ended(call))]
+
+
+def _how_it_ended(call: Call) -> str:
+    if call.talk_seconds is not None and call.answered_at:
+        return _("Talked %(time)s.") % {"time": spoken_time(call.talk_seconds)}
+    why = CALL_ENDS.get(call.disposition, "")
+    return _(why) if why else ""
+
+
+def _who(leg: Leg) -> str:
+    return leg.user.display_name if leg.user else (leg.phone.name if leg.phone else leg.endpoint)

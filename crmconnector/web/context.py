@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 
 from crmconnector.common.clock import utc_now
 from crmconnector.pbx.models import Pbx
-from crmconnector.pbx.selectors import LinkView, how_we_hear, pbxes_heard_here
+from crmconnector.pbx.selectors import LinkView, pbxes_heard_here
 from crmconnector.screenpop.payload import initials
+from crmconnector.web.link_news import LinkNews, news_of
 from phones.models import SipAccount
 
 THEMES = ("light", "dark")
@@ -77,10 +78,14 @@ class Shell:
         """What the tabs of a narrow screen have no room for; the account menu shows it there."""
         return [entry for group in self.nav for entry in group.entries if not entry.tab]
 
-    @cached_property
+    @property
     def links(self) -> list[LinkView]:
+        return [one.view for one in self.news]
+
+    @cached_property
+    def news(self) -> list[LinkNews]:
         now = utc_now()
-        return [how_we_hear(pbx, now) for pbx in self._pbxes]
+        return [news_of(pbx, now) for pbx in self._pbxes]
 
     @property
     def own_phones(self) -> list[OwnPhone]:

@@ -20,8 +20,11 @@ from crmconnector.calls.selectors import (
 )
 from crmconnector.common.clock import utc_now
 from crmconnector.pbx.models import Queue
-from crmconnector.pbx.selectors import LinkView, pbxes_heard_here, recent_gaps
+from crmconnector.pbx.selectors import LinkView, pbxes_heard_here
 from crmconnector.users.models import User
+from crmconnector.web.call_parts import without_parts
+from crmconnector.web.link_banners import Banner, gap_banners, link_banners, remark_banners, unread_banners
+from crmconnector.web.link_news import LinkNews
 from crmconnector.web.words import CallRow, call_row, clock_time, far_party
 from phones.models import Assignment, Phone
 from phones.selectors import seats_with_users
@@ -29,18 +32,7 @@ from phones.selectors import seats_with_users
 MOST_BANNERS = 2
 MOST_RECENT = 8
 MOST_COLLEAGUES = 40
-GAP_MINUTES = 30
 LEG_WORDS = {"ringing": gettext_noop("Ringing"), "talking": gettext_noop("Talking"), "held": gettext_noop("On hold")}
-
-
-@dataclass(frozen=True, slots=True)
-class Banner:
-    tone: str  # stop, note or empty (amber)
-    icon: str
-    title: str
-    text: str = ""
-    url: str = ""
-    action: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +67,7 @@ class Tab:
     count: int = 0
 
 
-def desk_status(*, user: User, links: Sequence[LinkView], which: str) -> dict[str, object]:
+def desk_status(*, user: User, news: Sequence[LinkNews], which: str) -> dict[str, object]:
     """Everything that the poll refreshes, as the templates take it."""
     now = utc_now()
     seats = list(seats_with_users(at=now)[: MOST_COLLEAGUES + 5])
@@ -83,8 +75,9 @@ def desk_status(*, user: User, links: Sequence[LinkView], which: str) -> dict[st
     if not own:  # beyond the cut, or nobody's: look for these alone
         own = list(seats_with_users(at=now).filter(user=user))
     legs = list(open_legs(phone_ids={seat.phone_id for seat in [*seats, *own]}, now=now))
-    deaf = [link for link in links if not link.heard]
-    banners = [*_link_banners(deaf, user), *_gap_banners(now), *_phone_banners(own, user)]
+    deaf = [one.view for one in news if not one.view.heard]
+    banners = [*link_banners(news, user), *gap_banners(now), *_phone_banners(own, user)]
+    banners += [*remark_banners(news, user), *unread_banners(now, user)]
     return {
         "banners": banners[:MOST_BANNERS],
         "banners_more": max(0, len(banners) - MOST_BANNERS),
@@ -93,31 +86,6 @@ def desk_status(*, user: User, links: Sequence[LinkView], which: str) -> dict[st
         "queues": _queues(now),
         **_recent(user, which, now),
     }
-
-
-def _link_banners(deaf: Sequence[LinkView], user: User) -> list[Banner]:
-    found = []
-    for link in deaf:
-        at = clock_time(link.since)
-        title = (
-            _("We have not heard the PBX %(name)s since %(at)s") % {"name": link.name, "at": at}
-            if at
-            else _("We do not hear the PBX %(name)s yet") % {"name": link.name}
-        )
-        text = _("Desk phones work as always; new calls do not show here until we hear it again.")
-        url = reverse("pbx", args=[link.pbx_id]) if user.is_administrator else ""
-        found.append(Banner("stop", "refused", title, f"{link.reason} {text}".strip(), url, _("See the link")))
-    return found
-
-
-def _gap_banners(now: datetime) -> list[Banner]:
-    gap = recent_gaps(now=now, minutes=GAP_MINUTES).exclude(until_at=None).first()
-    if gap is None:
-        return []
-    times = {"from": clock_time(gap.from_at), "until": clock_time(gap.until_at)}
-    text = _("Calls that came and ended in that time may be missing. Calls still running were found again.")
-    title = _("We did not hear the PBX from %(from)s to %(until)s") % times
-    return [Banner("", "warn", title, text, reverse("calls"), _("All calls"))]
 
 
 def _phone_banners(own: Sequence[Assignment], user: User) -> list[Banner]:
@@ -210,10 +178,10 @@ def _recent(user: User, which: str, now: datetime) -> dict[str, object]:
     mine = calls_of(user)
     today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     missed = missed_calls(mine).filter(started_at__gte=today)
-    chosen = {"mine": mine, "missed": missed}
+    chosen = {"mine": without_parts(mine, seen=mine), "missed": missed}
     tabs = [Tab("mine", _("Mine")), Tab("missed", _("Missed"), missed.count())]
     if user.is_supervisor:
-        chosen["team"] = calls_seen_by(user)
+        chosen["team"] = without_parts(calls_seen_by(user), seen=calls_seen_by(user))
         tabs.append(Tab("team", _("Team")))
     which = which if which in chosen else "mine"
     nothing = _("No missed calls today.") if which == "missed" else _("No calls yet. They appear here as they come.")

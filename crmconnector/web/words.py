@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -76,6 +77,13 @@ def clock_time(at: datetime | None) -> str:
     return timezone.localtime(at).strftime("%H:%M:%S") if at else ""
 
 
+def day_and_time(at: datetime, *, beside: datetime) -> str:
+    """10:42:09, with the day in front when it is another than that of the moment it stands beside: 22 Nov, 10:42:09."""
+    local = timezone.localtime(at)
+    same_day = local.date() == timezone.localtime(beside).date()
+    return date_format(local, "H:i:s" if same_day else "j M, H:i:s")
+
+
 def said_of(command: CallCommand, *, now: datetime) -> Said:
     """Only an event proves anything; before it the sentence says asked, after it what the PBX confirmed."""
     match command.state:
@@ -115,8 +123,10 @@ _PLAIN = {
 }
 
 
-def result_of(call: Call) -> Result:
+def result_of(call: Call, *, why_unseen: str = "") -> Result:
     """Red is for faults alone; a missed call is amber, because it asks for work."""
+    if call.merged_into:
+        return Result(_("Joined"), "", "between", _("part of another call"))
     if call.ended_at is None:
         return Result(_("Talking") if call.answered_at else _("Ringing"), "good", "half")
     if call.disposition == "answered":
@@ -129,7 +139,7 @@ def result_of(call: Call) -> Result:
     if call.disposition in _PLAIN:
         word, tone, drawing = _PLAIN[call.disposition]
         return Result(_(word), tone, drawing)
-    return Result(_("End not seen"), "care", "unknown", _("the PBX was not heard"))
+    return Result(_("End not seen"), "care", "unknown", why_unseen or _("the PBX was not heard"))
 
 
 def far_party(call: Call) -> FarParty:
@@ -147,13 +157,22 @@ def far_party(call: Call) -> FarParty:
     return FarParty(number, shown, number, country, known=False)
 
 
-def call_row(call: Call) -> CallRow:
+def who_began(call: Call) -> str:
+    """Who began this call, in a few words; who hides the number stays hidden."""
+    if call.caller_restricted and not call.placed_by:
+        return _("Number withheld")
+    if call.placed_by:
+        return call.placed_by.display_name
+    return call.caller_name or call.caller_number or call.caller_endpoint or _("Somebody")
+
+
+def call_row(call: Call, *, why_unseen: str = "") -> CallRow:
     word, drawing = {
         "inbound": (_("Incoming"), "in"),
         "outbound": (_("Outgoing"), "out"),
         "internal": (_("Internal"), "between"),
     }.get(call.direction, (_("Call"), "point"))
-    return CallRow(call, far_party(call), result_of(call), word, drawing)
+    return CallRow(call, far_party(call), result_of(call, why_unseen=why_unseen), word, drawing)
 
 
 def _dialled_party(call: Call) -> FarParty:

@@ -69,6 +69,9 @@ def log():
             "answered_by": call.answered_by_endpoint or None,
             "disposition": call.disposition or None,
             "ended": call.ended_at is not None,
+            "talked_with": call.talked_with,
+            "picked_up": call.picked_up,
+            "transfers": [(one["kind"], one["by"], one["connects"], one["ok"]) for one in call.transfers],
         }
         for call in calls
     ]
@@ -78,6 +81,9 @@ def expected_log(calls):
     return [
         {
             **{key: call[key] for key in ("linkedid", "direction", "originated", "dialled", "answered_by", "ended")},
+            "talked_with": call["talked_with"],
+            "picked_up": call["picked_up"],
+            "transfers": [(one["kind"], one["by"], one["connects"], one["ok"]) for one in call["transfers"]],
             "number": call["caller"]["number"],
             "disposition": call["disposition"],
         }

@@ -6,6 +6,8 @@ from typing import Any
 
 from django import template
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from crmconnector.calls.models import CallCommand
@@ -70,6 +72,17 @@ def spoken(seconds: float | None) -> str:
 def said(command: CallCommand | None) -> Said | None:
     """The one sentence under the call bar."""
     return said_of(command, now=utc_now()) if command else None
+
+
+@register.filter
+def coded(sentence: str) -> SafeString:
+    """What stands in backticks as it is written on the PBX: `read` -> <span class="mono">read</span>."""
+    pieces = enumerate(sentence.split("`"))
+    return format_html_join("", "{}", ((_mono(one) if place % 2 else one,) for place, one in pieces))
+
+
+def _mono(text: str) -> SafeString:
+    return format_html('<span class="mono strong">{}</span>', text)
 
 
 @register.filter

@@ -16,6 +16,7 @@ from crmconnector.pbx.selectors import home_country
 from crmconnector.screenpop.payload import initials
 from crmconnector.web.access import page_of, searched
 from crmconnector.web.acts import keep_contact
+from crmconnector.web.call_parts import without_parts
 from crmconnector.web.forms.contacts import ContactForm, NumberFormSet, number_forms, typed_numbers
 from crmconnector.web.people import signed_in
 from crmconnector.web.words import call_row
@@ -32,7 +33,8 @@ def contacts(request: HttpRequest) -> HttpResponse:
 @require_safe
 def contact(request: HttpRequest, contact_id: int) -> HttpResponse:
     one = get_object_or_404(Contact.objects.select_related("owner").prefetch_related("numbers"), pk=contact_id)
-    theirs = for_list(calls_seen_by(signed_in(request)).filter(contact=one))[:MOST_CALLS]
+    seen = calls_seen_by(signed_in(request))
+    theirs = for_list(without_parts(seen.filter(contact=one), seen=seen))[:MOST_CALLS]
     context = {"contact": one, "rows": [call_row(call) for call in theirs], "initials": initials(one.name)}
     return render(request, "contacts/contact.html", context)
 

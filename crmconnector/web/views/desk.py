@@ -25,7 +25,7 @@ def desk(request: HttpRequest) -> HttpResponse:
     if settings.REHEARSAL and user.is_administrator:
         steps = first_steps(user)
         context |= {"steps": steps, "steps_done": sum(step.state == "done" for step in steps)}
-    status = desk_status(user=user, links=shell.links, which=request.GET.get("recent", ""))
+    status = desk_status(user=user, news=shell.news, which=request.GET.get("recent", ""))
     return render(request, "desk/desk.html", context | status)
 
 
@@ -33,7 +33,7 @@ def desk(request: HttpRequest) -> HttpResponse:
 def desk_status_fragment(request: HttpRequest) -> HttpResponse:
     """Banners, lines, recent calls, side column and the rail's foot, each swapped into its own place."""
     shell = Shell(request)
-    status = desk_status(user=signed_in(request), links=shell.links, which=request.GET.get("recent", ""))
+    status = desk_status(user=signed_in(request), news=shell.news, which=request.GET.get("recent", ""))
     return render(request, "desk/status.html", {**status, "shell": shell})
 
 

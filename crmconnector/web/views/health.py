@@ -1,7 +1,7 @@
 """/healthz: this process lives. /readyz: each part of the connector, by name."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
@@ -11,12 +11,17 @@ from redis.exceptions import RedisError
 
 from crmconnector.common.clock import utc_now
 from crmconnector.listener.models import Heartbeat
-from crmconnector.pbx.models import PbxLink
-from crmconnector.pbx.selectors import pbxes_heard_here
+from crmconnector.listener.selectors import dead_letters_by_pbx
+from crmconnector.pbx.models import Pbx
+from crmconnector.pbx.selectors import pbxes_heard_here, recent_gaps
+from crmconnector.web.gap_rows import gap_rows
+from crmconnector.web.link_news import LinkNews, news_of
 from tasks.heartbeat import workers_alive
 
 SWEEPER_STALE_SECONDS = 10.0
-LINK_STALE_SECONDS = 20.0
+GAP_MINUTES = 30
+UNREAD_HOURS = 24
+MOST_GAPS = 10
 Part = dict[str, object]
 
 
@@ -33,7 +38,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
     now = utc_now()
     parts = {name: checked(check, now) for name, check in CHECKS.items()}
     ready = all(part["ok"] for part in parts.values())
-    return JsonResponse({"ready": ready, "parts": parts}, status=200 if ready else 503)
+    answer = {"ready": ready, "parts": parts, "warnings": _warnings(now, parts)}
+    return JsonResponse(answer, status=200 if ready else 503)
 
 
 def all_parts_ok() -> bool:
@@ -67,21 +73,45 @@ def _sweeper(now: datetime) -> Part:
 
 def _pbx_link(now: datetime) -> Part:
     """Every PBX that should be heard, with the age of the last sign. No PBX at all is not a fault of ours."""
-    heard = list(pbxes_heard_here())
-    links = {link.pbx_id: link for link in PbxLink.objects.filter(pbx__in=heard)}
-    rows = [_one_link(pbx.name, links.get(pbx.pk), now) for pbx in heard]
+    rows = [_one_link(pbx, now) for pbx in pbxes_heard_here()]
     return {"ok": all(row["ok"] for row in rows), "links": rows}
 
 
-def _one_link(name: str, link: PbxLink | None, now: datetime) -> Part:
+def _one_link(pbx: Pbx, now: datetime) -> Part:
+    link, news = getattr(pbx, "link", None), news_of(pbx, now)
     age = (now - link.heard_at).total_seconds() if link and link.heard_at else None
-    connected = link is not None and link.state == PbxLink.State.CONNECTED
     return {
-        "name": name,
-        "ok": connected and age is not None and age < LINK_STALE_SECONDS,
+        "name": pbx.name,
+        "ok": news.view.heard,
         "heard_seconds_ago": round(age, 1) if age is not None else None,
-        **({"reason": link.reason or "No listener has connected yet."} if link and not connected else {}),
+        **({} if news.view.heard else _why(news)),
+        "unwritten": news.view.unwritten,
+        "dropped_facts": news.view.dropped_facts,
+        "dropped_at": news.view.dropped_at,
+        "warnings": [f"{one.title}: {one.text}" for one in news.remarks],
     }
+
+
+def _why(news: LinkNews) -> Part:
+    return {"reason_code": news.code, "reason": news.view.reason or news.why, "cure": news.cure}
+
+
+def _warnings(now: datetime, parts: dict[str, Part]) -> list[str]:
+    """What works, but. None of it makes the answer 503: restarting or paging somebody at night cures nothing of it."""
+    links = parts["pbx_link"].get("links", [])
+    found = [text for link in links for text in link["warnings"]] if isinstance(links, list) else []
+    try:
+        found += [f"{gap.title} {gap.text}" for gap in gap_rows(recent_gaps(now=now, minutes=GAP_MINUTES)[:MOST_GAPS])]
+        unread = dead_letters_by_pbx()
+        names = dict(Pbx.objects.filter(pk__in=unread).values_list("pk", "name")) if unread else {}
+    except DatabaseError:
+        return found  # said by its own part
+    told = "%(n)d events of the PBX %(name)s could not be understood, the last at %(at)s."
+    return found + [
+        told % {"n": one.count, "name": names.get(pbx_id, pbx_id), "at": one.newest_at.isoformat(timespec="seconds")}
+        for pbx_id, one in unread.items()
+        if now - one.newest_at < timedelta(hours=UNREAD_HOURS)
+    ]
 
 
 CHECKS: dict[str, Callable[[datetime], Part]] = {

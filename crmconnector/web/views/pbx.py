@@ -13,12 +13,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from crmconnector.common.clock import utc_now
 from crmconnector.pbx.models import Line, Pbx, Queue, Trunk
-from crmconnector.pbx.selectors import how_we_hear, manager_lines, pbx_overview
+from crmconnector.pbx.selectors import manager_lines, pbx_overview
 from crmconnector.pbx.services import PbxProblem
 from crmconnector.web.access import administrators_only
 from crmconnector.web.acts import keep_pbx, name_line, name_queue, name_trunk, remove, settle_trunk
 from crmconnector.web.forms.pbx import LineForm, PbxForm, QueueForm, TrunkForm
+from crmconnector.web.gap_rows import gap_rows
+from crmconnector.web.link_news import news_of
 from crmconnector.web.people import signed_in
+from crmconnector.web.unread_events import unread_events, unread_of
 
 PERMIT_EXAMPLE = "192.0.2.10/255.255.255.255"
 MOST_GAPS = 10
@@ -28,7 +31,7 @@ MOST_GAPS = 10
 @administrators_only
 def pbxes(request: HttpRequest) -> HttpResponse:
     now = utc_now()
-    rows = [{"pbx": pbx, "link": how_we_hear(pbx, now)} for pbx in pbx_overview()]
+    rows = [{"pbx": pbx, "news": news_of(pbx, now)} for pbx in pbx_overview()]
     return render(request, "pbx/pbxes.html", {"rows": rows})
 
 
@@ -111,8 +114,10 @@ def _add(request: HttpRequest, pbx_id: int, form: ModelForm, name: str, act: Any
 def _page(request: HttpRequest, one: Pbx, **forms: object) -> HttpResponse:
     context = {
         "pbx": one,
-        "link": how_we_hear(one, utc_now()),
-        "gaps": one.gaps.all()[:MOST_GAPS],
+        "news": news_of(one, utc_now()),
+        "gaps": gap_rows(one.gaps.select_related("pbx")[:MOST_GAPS]),
+        "unread": unread_of(one),
+        "letters": unread_events(one) if request.GET.get("unread") == "1" else None,
         "trunks": one.trunks.order_by("confirmed", "endpoint"),
         "lines": one.lines.all(),
         "queues": one.queues.all(),

@@ -10,12 +10,16 @@ from django.views.decorators.http import require_safe
 
 from crmconnector.common.clock import utc_now
 from crmconnector.listener.models import DeadLetter
-from crmconnector.pbx.selectors import how_we_hear, pbx_overview
+from crmconnector.pbx.selectors import pbx_overview, recent_gaps
 from crmconnector.web.access import administrators_only
+from crmconnector.web.gap_rows import gap_rows
+from crmconnector.web.link_news import news_of
 from crmconnector.web.middleware import DATABASE_AWAY, database_away
 from crmconnector.web.views.health import CHECKS, checked
 
 MOST_DEAD = 20
+MOST_GAPS = 10
+GAP_MINUTES = 12 * 60
 
 
 @require_safe
@@ -26,7 +30,8 @@ def health(request: HttpRequest) -> HttpResponse:
     context = {
         "parts": [_part(name, part) for name, part in parts.items()],
         "ready": all(part["ok"] for part in parts.values()),
-        "links": [{"pbx": pbx, "link": how_we_hear(pbx, now)} for pbx in pbx_overview()],
+        "links": [{"pbx": pbx, "news": news_of(pbx, now)} for pbx in pbx_overview()],
+        "gaps": gap_rows(recent_gaps(now=now, minutes=GAP_MINUTES)[:MOST_GAPS]),
         "dead": DeadLetter.objects.select_related("pbx")[:MOST_DEAD],
         "dead_total": DeadLetter.objects.count(),
         "looked_at": now,

@@ -1,0 +1,89 @@
+"""What was asked of a phone in a call, step by step: asked is dashed, proven is solid. Pure over loaded rows."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from crmconnector.calls.models import CallCommand, CommandState
+from crmconnector.common.clock import utc_now
+from crmconnector.web.words import said_of
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    at: datetime
+    state: str  # proven, asked, refused, unknown or empty; "solid" too when the way to the next step is proven
+    icon: str
+    what: str
+    why: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandView:
+    title: str
+    tone: str
+    icon: str
+    word: str
+    steps: list[Step]
+    sentence: str
+
+
+COMMAND_ENDS = {
+    CommandState.CONFIRMED: ("good", "proven", gettext_noop("Confirmed")),
+    CommandState.REFUSED: ("bad", "refused", gettext_noop("Refused")),
+    CommandState.FAILED: ("bad", "refused", gettext_noop("Did not happen")),
+    CommandState.EXPIRED: ("care", "refused", gettext_noop("Withdrawn")),
+    CommandState.CANCELLED: ("", "note", gettext_noop("Not needed")),
+    CommandState.UNKNOWN: ("care", "unknown", gettext_noop("Not sure")),
+}
+CHANGE_WORDS = {
+    CommandState.REQUESTED: gettext_noop("Requested"),
+    CommandState.GRANTED: gettext_noop("Taken up"),
+    CommandState.SENT: gettext_noop("Sent"),
+    CommandState.CONFIRMED: gettext_noop("Confirmed"),
+    CommandState.REFUSED: gettext_noop("Refused"),
+    CommandState.FAILED: gettext_noop("Did not happen"),
+    CommandState.UNKNOWN: gettext_noop("Not sure"),
+    CommandState.EXPIRED: gettext_noop("Withdrawn"),
+    CommandState.CANCELLED: gettext_noop("Not needed"),
+}
+CHANGE_WHY = {
+    CommandState.REQUESTED: gettext_noop("The button on the desk was pressed."),
+    CommandState.SENT: gettext_noop("Once. What the phone replied proves nothing yet."),
+    CommandState.UNKNOWN: gettext_noop("The phone did not reply. It was not sent again."),
+}
+
+
+def tell_command(command: CallCommand) -> CommandView:
+    tone, drawing, word = COMMAND_ENDS.get(CommandState(command.state), ("", "asked", gettext_noop("Asked")))
+    changes = [change for change in command.changes.all() if change.state != CommandState.GRANTED]
+    confirmed = command.state == CommandState.CONFIRMED
+    steps = []
+    for change in changes:
+        last = change is changes[-1]
+        state, icon = _dot(CommandState(change.state), solid=confirmed and not last)
+        why = change.evidence or _(CHANGE_WHY.get(CommandState(change.state), "")) if _has_words(change) else ""
+        steps.append(Step(change.at, state, icon, _(CHANGE_WORDS[CommandState(change.state)]), why))
+    told = "" if confirmed else said_of(command, now=utc_now()).text
+    title = _("%(what)s, by %(who)s") % {"what": command.get_kind_display(), "who": command.user.display_name}
+    return CommandView(title, tone, drawing, _(word), steps, told)
+
+
+def _has_words(change: object) -> bool:
+    return bool(getattr(change, "evidence", "")) or getattr(change, "state", "") in CHANGE_WHY
+
+
+def _dot(state: CommandState, *, solid: bool) -> tuple[str, str]:
+    """Class and drawing: only what leads to a proof is drawn solid."""
+    if solid:
+        return "solid", "proven"
+    if state == CommandState.CONFIRMED:
+        return "proven", "proven"
+    if state == CommandState.UNKNOWN:
+        return "unknown", "unknown"
+    if state in (CommandState.REFUSED, CommandState.FAILED, CommandState.EXPIRED):
+        return "refused", "refused"
+    return "asked", "asked"
