@@ -26,7 +26,9 @@ def test_workers_killed_at_these_steps_never_make_two_sends(stage_of, workers, s
     per_phone = sends_per_phone(stage)
     print(f"\nkilled {' and '.join(steps)}: {count} commands, {sum(per_phone)} sends, ends {Counter(states(commands))}")
     assert max(per_phone) <= 1, "two sends"
-    ends = {state for state, _ in states(commands)}
-    assert ends <= right_ends, told(commands)
-    assert sum(per_phone) == (count if right_ends == {"confirmed"} else 0)
+    ends = Counter(state for state, _ in states(commands))
+    late = ends.pop("expired", 0)  # on a machine so busy that nobody carried the click out while it was valid
+    assert set(ends) <= right_ends, told(commands)
+    assert sum(per_phone) == (count - late if right_ends == {"confirmed"} else 0)
+    assert late < count
     assert stage.office.tripwires() == []
