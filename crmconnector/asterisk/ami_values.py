@@ -153,8 +153,10 @@ def facts(headers: Headers, keys: Keys = _OWN) -> ChannelFacts | None:
         return _facts(tuple(_first(value) for value in values), _first(presentation))
 
 
-def _first(value: object) -> object:
-    return (value[0] if value else None) if isinstance(value, list) else value
+def _first(value: object) -> str | None:
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return value if isinstance(value, str) else None
 
 
 def _facts(values: tuple[Any, ...], presentation: object) -> ChannelFacts | None:

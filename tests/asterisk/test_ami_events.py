@@ -205,6 +205,22 @@ def test_events_of_no_use_are_passed_over(event):
 values = st.one_of(st.text(max_size=30), st.lists(st.text(max_size=5), max_size=3), st.none(), st.integers())
 
 
+@pytest.mark.parametrize("odd", [{}, {"a": 1}, [[]], [], [None], 7, 1.5, None, True, ["x", "y"]], ids=repr)
+def test_a_recording_made_by_hand_may_hold_anything(odd):
+    for key in (
+        "Uniqueid",
+        "Channel",
+        "Linkedid",
+        "ChannelState",
+        "CallerIDNum",
+        "CallerIDName",
+        "CID-CallingPres",
+        "Exten",
+    ):
+        event = {"Event": "Newstate", "Uniqueid": "1.1", "Channel": "SIP/1-1", key: odd}
+        assert parse(event, 1.0) is None or parse(event, 1.0).channel.uniqueid in ("1.1", "x")
+
+
 @given(
     st.sampled_from(["Newchannel", "DialEnd", "AttendedTransfer", "CoreShowChannel"]),
     st.dictionaries(st.sampled_from([*CHANNEL, "DestUniqueid", "Timestamp", "Cause", "Queue"]), values),
