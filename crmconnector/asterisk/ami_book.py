@@ -40,7 +40,7 @@ class LinkBook:
 
     def keep(self, link: LinkProtocol) -> None:
         """A link ended: keep what it counted."""
-        self._last_heard_at = link.heard_at_wall or self._last_heard_at
+        self._last_heard_at = _heard_at(link) or self._last_heard_at
         self._version = link.framer.version or self._version
         self._oversized += link.framer.oversized
         self._malformed += link.malformed
@@ -70,7 +70,7 @@ class LinkBook:
             connected=up_at is not None,
             version=(link and link.framer.version) or self._version,
             since=self._down_since if up_at is None else up_at,
-            last_heard_at=(link and link.heard_at_wall) or self._last_heard_at,
+            last_heard_at=_heard_at(link) or self._last_heard_at,
             reason_code="" if up_at is not None else ending.code,
             reason="" if up_at is not None else ending.sentence,
             attempts=0 if up_at is not None else self._attempts,
@@ -88,3 +88,8 @@ class LinkBook:
     def _booted(self, link: LinkProtocol) -> bool | None:
         early = link.up_at is None or self._clock.monotonic() - link.up_at < BOOTED_WITHIN_SECONDS
         return True if link.booted else None if early or not link.hears else False
+
+
+def _heard_at(link: LinkProtocol | None) -> float | None:
+    """When it was last heard; a link that was never let in has told nothing, though it greeted us."""
+    return None if link is None or link.up_at_wall is None else link.heard_at_wall

@@ -81,7 +81,7 @@ class LinkState:
     connected: bool
     version: str  # AMI's, of this link or the last; "" before the first
     since: float  # of being connected, or of being without a link
-    last_heard_at: float | None  # last byte from the PBX, on this link or an earlier one
+    last_heard_at: float | None  # last byte from the PBX on a link that it had let in, this one or an earlier
     reason_code: str  # why there is no link; "" while there is one
     reason: str
     attempts: int  # tries since the link was last up

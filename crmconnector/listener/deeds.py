@@ -37,8 +37,9 @@ class Deeds:
     def close_unseen(self, open_keys: Set[str], at: float) -> Deed:
         return lambda: resync.close_unseen(pbx=self.pbx, epoch=self.epoch, open_keys=open_keys, at=at, now=utc_now())
 
-    def open_gap(self, heard_at: float, reason: str) -> Deed:
-        return partial(link.open_gap, pbx_id=self.pbx.pk, epoch=self.epoch, from_at=instant(heard_at), reason=reason)
+    def open_gap(self, heard_at: float, reason: str, *, lost: bool) -> Deed:
+        at = instant(heard_at)
+        return partial(link.open_gap, pbx_id=self.pbx.pk, epoch=self.epoch, from_at=at, reason=reason, lost=lost)
 
     def close_gaps(self, up_at: float, **said: int) -> Deed:
         def deed() -> None:

@@ -184,10 +184,11 @@ class Hearing:
     def _link_down(self, item: ami.LinkDown) -> None:
         self._link, self._check = 0, None
         heard = self._deaf_since or min(self._client.state().last_heard_at or item.at, item.at)
-        reason = OVERFLOW if self._deaf_since else item.reason
+        lost = self._deaf_since is not None
+        reason = OVERFLOW if lost else item.reason
         self._deaf_since = None
         log.warning("listener.link_down", pbx=self._deeds.pbx.name, reason_code=item.reason_code, reason=reason)
-        self._outbox.put_job(Job("gap", self._deeds.open_gap(heard, reason)))
+        self._outbox.put_job(Job("gap", self._deeds.open_gap(heard, reason, lost=lost)))
 
     async def _read_trunks(self) -> None:
         """Trunks as they are now in the rows, for an administrator may have decided since; else those we know."""

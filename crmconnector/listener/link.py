@@ -45,11 +45,11 @@ def write_link(*, pbx_id: int, epoch: int, news: LinkNews) -> None:
         raise Fenced(f"epoch {epoch} of PBX {pbx_id} is over")
 
 
-def open_gap(*, pbx_id: int, epoch: int, from_at: datetime, reason: str) -> None:
+def open_gap(*, pbx_id: int, epoch: int, from_at: datetime, reason: str, lost: bool = False) -> None:
     """From now on we do not hear; one open gap per PBX at a time."""
     with under_epoch(pbx_id=pbx_id, epoch=epoch):
         if not LinkGap.objects.filter(pbx_id=pbx_id, until_at=None).exists():
-            LinkGap.objects.create(pbx_id=pbx_id, from_at=from_at, reason=reason[:300])
+            LinkGap.objects.create(pbx_id=pbx_id, from_at=from_at, reason=reason[:300], lost=lost)
 
 
 def open_gap_of_former_leader(*, pbx_id: int, epoch: int) -> None:

@@ -136,6 +136,7 @@ class LinkGap(models.Model):
     from_at = models.DateTimeField()
     until_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=300, blank=True)
+    lost = models.BooleanField(default=False)  # events were surely lost: told however short it was
 
     class Meta:
         ordering = ("-from_at",)

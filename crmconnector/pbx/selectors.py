@@ -67,8 +67,9 @@ def how_we_hear(pbx: Pbx, now: datetime) -> LinkView:
 
 
 def recent_gaps(*, now: datetime, minutes: int) -> QuerySet[LinkGap]:
-    """Times we did not hear a PBX that still last or ended a little while ago; not the blink of a takeover."""
-    long_enough = Q(until_at__gte=F("from_at") + timedelta(seconds=BLINK_SECONDS))
+    """Times we did not hear a PBX that still last or ended a little while ago; not the blink of a takeover, unless
+    events were surely lost in it."""
+    long_enough = Q(lost=True) | Q(until_at__gte=F("from_at") + timedelta(seconds=BLINK_SECONDS))
     fresh = Q(until_at=None) | (long_enough & Q(until_at__gte=now - timedelta(minutes=minutes)))
     return LinkGap.objects.filter(fresh, pbx__in=pbxes_heard_here().values("pk")).select_related("pbx")
 

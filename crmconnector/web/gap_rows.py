@@ -105,8 +105,8 @@ def why_unseen(gap: LinkGap | None) -> str:
 
 
 def _told_gaps() -> QuerySet[LinkGap]:
-    """Not the blink of a takeover."""
-    long_enough = Q(until_at=None) | Q(until_at__gte=F("from_at") + BLINK)
+    """Not the blink of a takeover, unless events were surely lost in it."""
+    long_enough = Q(until_at=None) | Q(lost=True) | Q(until_at__gte=F("from_at") + BLINK)
     told = LinkGap.objects.filter(long_enough, pbx__simulated=settings.REHEARSAL)
     return told.select_related("pbx").order_by("-from_at", "-id")
 

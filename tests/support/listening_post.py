@@ -135,6 +135,22 @@ class FakeOffice:
 
         self.thread.do(work())
 
+    def close_port(self) -> None:
+        """Nobody gets in any more and who was in is cut off; the calls go on unheard."""
+        self.thread.do(self.ami.stop())
+
+    def open_port(self) -> None:
+        self.thread.do(self.ami.listen())
+
+    def new_life(self) -> None:
+        """The PBX has begun anew: no channel lives, and the next have Uniqueids of a later start."""
+
+        async def work() -> None:
+            self.living = LivingChannels()
+            self._boot += 1000
+
+        self.thread.do(work())
+
     # --- in the office's own thread ---
 
     def note(self, headers: Headers, *, heard: bool = True) -> None:
@@ -200,8 +216,8 @@ class Term:
 
 
 @contextmanager
-def leading(pbx: Pbx, **options: Any) -> Iterator[Term]:
-    """One term of leadership in a thread; `options` as for Lead. It is in step when the block begins."""
+def leading(pbx: Pbx, *, hears: bool = True, **options: Any) -> Iterator[Term]:
+    """One term of leadership in a thread; `options` as for Lead. It is in step when the block begins, if it `hears`."""
     thread = LoopThread()
     lock = LeaderLock(LEADER_CLASS, pbx.pk)
 
@@ -218,7 +234,7 @@ def leading(pbx: Pbx, **options: Any) -> Iterator[Term]:
         await lock.release()
 
     try:
-        eventually(lambda: in_step(lead), what=lambda: running)
+        eventually(lambda: in_step(lead) or not hears, what=lambda: running)
         yield Term(lead, thread)
     finally:
         thread.do(end())

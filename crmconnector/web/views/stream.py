@@ -1,16 +1,23 @@
 """The desk's stream of cards (server-sent events)."""
 
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import cache, partial
+
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.db import connections
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from crmconnector.common.database import in_database
-from crmconnector.screenpop.selectors import Card, latest_version
-from crmconnector.screenpop.subscriber import stream_cards
+from crmconnector.common.clock import utc_now
+from crmconnector.screenpop.selectors import Card
+from crmconnector.screenpop.subscriber import Render, stream_cards
 from crmconnector.users.models import User
 
 
@@ -18,23 +25,54 @@ from crmconnector.users.models import User
 async def pop_stream(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """GET /desk/stream: `card` events after Last-Event-ID (or ?after=), then every change as it happens."""
     user_id = (await request.auser()).pk or 0  # signed in: the middleware saw to it
-    after = _last_seen(request)
-    if after is None:
-        after = await in_database(latest_version, user_id=user_id)
-    language = translation.get_language() or settings.LANGUAGE_CODE
-    session_key = request.session.session_key
-    response = StreamingHttpResponse(
-        stream_cards(
-            user_id=user_id,
-            after=after,
-            render=lambda card: rendered_card(card, language),
-            still_allowed=lambda: _still_signed_in(user_id, session_key),
-        ),
-        content_type="text/event-stream",
+    events = stream_cards(
+        user_id=user_id,
+        after=_last_seen(request),
+        render=_in_language(translation.get_language() or settings.LANGUAGE_CODE),
+        still_allowed=SignedIn(user_id, request.session.session_key),
     )
+    response = StreamingHttpResponse(_connection_given_back(events), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Is this user still active and this session still there? Many are asked in two queries."""
+
+    user_id: int
+    session_key: str | None
+
+    def __call__(self) -> bool:
+        return bool(self.among({self}))
+
+    @staticmethod
+    def among(many: "Collection[SignedIn]") -> "set[SignedIn]":
+        users = User.objects.filter(pk__in={one.user_id for one in many}, is_active=True).values_list("pk", flat=True)
+        keys = {one.session_key for one in many if one.session_key}
+        sessions = Session.objects.filter(session_key__in=keys, expire_date__gt=utc_now())
+        active, living = set(users), set(sessions.values_list("session_key", flat=True))
+        return {one for one in many if one.user_id in active and one.session_key in living}
+
+
+async def _connection_given_back(events: AsyncGenerator[str, None]) -> AsyncIterator[str]:
+    """The events, after the request's own database connection went back to the pool.
+
+    The look-up of the session borrowed one in the request's own thread, and Django returns it when the response has
+    ended: a stream would keep it for hours, and a few streams the whole pool. Here, and not in the view, because this
+    runs when the last middleware is through (it may have saved the session).
+    """
+    await sync_to_async(connections.close_all)()
+    async with aclosing(events):
+        async for event in events:
+            yield event
+
+
+@cache
+def _in_language(language: str) -> Render:
+    """The same function for the same language, so that its cards are drawn once for all streams."""
+    return partial(rendered_card, language=language)
 
 
 def rendered_card(card: Card, language: str) -> dict[str, object]:
@@ -82,6 +120,4 @@ def _last_seen(request: HttpRequest) -> int | None:
 
 
 def _still_signed_in(user_id: int, session_key: str | None) -> bool:
-    if not User.objects.filter(pk=user_id, is_active=True).exists():
-        return False
-    return bool(session_key) and Session.objects.filter(session_key=session_key).exists()
+    return SignedIn(user_id, session_key)()

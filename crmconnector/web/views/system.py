@@ -15,7 +15,7 @@ from crmconnector.web.access import administrators_only
 from crmconnector.web.gap_rows import gap_rows
 from crmconnector.web.link_news import news_of
 from crmconnector.web.middleware import DATABASE_AWAY, database_away
-from crmconnector.web.views.health import CHECKS, checked
+from crmconnector.web.views.health import checked_parts
 
 MOST_DEAD = 20
 MOST_GAPS = 10
@@ -26,7 +26,7 @@ GAP_MINUTES = 12 * 60
 @administrators_only
 def health(request: HttpRequest) -> HttpResponse:
     now = utc_now()
-    parts = {name: checked(check, now) for name, check in CHECKS.items()}
+    parts = checked_parts(now)
     context = {
         "parts": [_part(name, part) for name, part in parts.items()],
         "ready": all(part["ok"] for part in parts.values()),
