@@ -6,6 +6,7 @@ Applying an event twice, or again after a restart, changes nothing: the first tr
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Model, Q
 
@@ -27,6 +28,7 @@ LEG_FIELDS = [
     "call", "far_number", "far_name", "far_endpoint", "far_restricted", "state", "outcome", "answered_by_endpoint",
     "rang_at", "answered_at", "ended_at",
 ]  # fmt: skip
+FIELDS: dict[type[Model], list[str]] = {Call: CALL_FIELDS, Leg: LEG_FIELDS}
 
 
 class CallLedger:
@@ -46,6 +48,7 @@ class CallLedger:
         self.lines = {line.did: line for line in Line.objects.filter(pbx=pbx)}
         self._changed: dict[int, Model] = {}
         self._new: list[Call | Leg] = []
+        self._before = {id(row): _values(row) for row in (*self.calls.values(), *self.legs.values())}
         self._people: dict[NumberReading, list[Person]] = people_with_numbers(
             self.read(one.caller.number)
             for one in batch
@@ -63,9 +66,16 @@ class CallLedger:
         Leg.objects.bulk_create(legs)
         fresh = {id(row) for row in self._new}
         old = [row for row in self._changed.values() if id(row) not in fresh]
-        Call.objects.bulk_update([row for row in old if isinstance(row, Call)], CALL_FIELDS)
-        Leg.objects.bulk_update([row for row in old if isinstance(row, Leg)], LEG_FIELDS)
+        self._update(Call, [row for row in old if isinstance(row, Call)])
+        self._update(Leg, [row for row in old if isinstance(row, Leg)])
         self._new, self._changed = [], {}
+
+    def _update(self, model: type[Model], rows: list[Any]) -> None:
+        """Only the columns that changed in any of the rows: each one costs a CASE over all of them."""
+        values = [(self._before[id(row)], _values(row)) for row in rows]
+        changed = [name for name in FIELDS[model] if any(old[name] != new[name] for old, new in values)]
+        if changed:
+            model._default_manager.bulk_update(rows, changed)
 
     def read(self, number: str | None) -> NumberReading:
         return read_number(number, country=self.pbx.country, outside_prefixes=self.pbx.outside_prefix_list)
@@ -137,6 +147,12 @@ class CallLedger:
             row.caller_e164 = reading.e164 or row.caller_e164
             people = self._people.get(reading, [])
             row.contact_id = people[0].contact_id if len(people) == 1 else row.contact_id
+
+
+def _values(row: Model) -> dict[str, object]:
+    """The columns that an event can change, as they are now; lists are copied, for they change in place."""
+    found = {name: getattr(row, getattr(row._meta.get_field(name), "attname", name)) for name in FIELDS[type(row)]}
+    return {name: list(value) if isinstance(value, list) else value for name, value in found.items()}
 
 
 def _call_keys(batch: Iterable[ev.CallEvent]) -> set[str]:
