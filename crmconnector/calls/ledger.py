@@ -80,6 +80,13 @@ class CallLedger:
     def read(self, number: str | None) -> NumberReading:
         return read_number(number, country=self.pbx.country, outside_prefixes=self.pbx.outside_prefix_list)
 
+    def people_of(self, readings: Iterable[NumberReading]) -> dict[NumberReading, list[Person]]:
+        """Who has these numbers; what was looked up for the callers of this batch is not looked up again."""
+        asked = set(readings)
+        if missing := asked - self._people.keys():
+            self._people.update({**{reading: [] for reading in missing}, **people_with_numbers(missing)})
+        return {reading: self._people[reading] for reading in asked}
+
     def touched(self) -> list[Call]:
         """The calls of this batch, with their legs by `legs_of`."""
         return list(self.calls.values())
