@@ -24,7 +24,6 @@ from dataclasses import dataclass
 
 from .ami_items import Headers
 
-QUESTION = "ListCommands"
 LEAST_READ = "system,call,agent"
 LEAST_WRITE = "reporting"
 
