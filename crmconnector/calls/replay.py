@@ -54,6 +54,10 @@ def _unpack(entry: object) -> tuple[Mapping[str, Any], float]:
     return (headers if isinstance(headers, Mapping) else {}), at
 
 
+# The agreed shape has fewer words: a phone that rang and could not be reached did not answer; unseen is not known.
+_OUTCOMES: dict[str, str | None] = {"failed": "no_answer", "unseen": None}
+
+
 class _Story:
     """Collects call events into the dictionaries of calls."""
 
@@ -105,7 +109,7 @@ class _Story:
     def leg_ended(self, _call: Told, told: ev.LegEnded) -> None:
         self._still_rings.pop(told.leg, None)
         if told.leg in self._rang:
-            self._rang[told.leg]["outcome"] = told.outcome
+            self._rang[told.leg]["outcome"] = _OUTCOMES.get(told.outcome, told.outcome)
 
     def answered(self, call: Told, told: ev.CallAnswered) -> None:
         call["answered_at"] = told.at or None
@@ -124,8 +128,8 @@ class _Story:
     def ended(self, call: Told, told: ev.CallEnded) -> None:
         call["ended"] = True
         call["ended_at"] = told.at or None
-        seen = told.disposition != "unseen" or told.answered_by is None
-        call["disposition"] = told.disposition if seen else "answered"
+        unseen = "answered" if told.answered_by is not None else None
+        call["disposition"] = told.disposition if told.disposition != "unseen" else unseen
         _outcome(call, told)
 
     def still_open(self, call: OpenCall) -> None:

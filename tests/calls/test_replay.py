@@ -152,3 +152,19 @@ def test_junk_in_a_recording_is_passed_over(junk):
 def test_replay_imports_without_django_or_its_settings():
     code = "import sys, crmconnector.calls.replay; assert not any(name.startswith('django') for name in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, env={"PYTHONPATH": str(ROOT)})
+
+
+OUTCOMES = {"answered", "elsewhere", "cancelled", "no_answer", "busy", "rejected", "answered_unconnected", None}
+DISPOSITIONS = {"answered", "busy", "rejected", "no_answer", "cancelled", "abandoned", "failed", "transferred", None}
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("tests/recordings/*/*.jsonl")), ids=lambda path: path.stem)
+def test_only_the_agreed_words_are_used(path):
+    stream = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    trunks = json.loads(path.with_suffix(".truth.json").read_text("utf-8"))["trunks"]
+    for cut in (len(stream), len(stream) // 2):
+        lost = [] if cut == len(stream) else [{"Event": "FullyBooted"}, {"Event": "CoreShowChannelsComplete"}]
+        for call in calls_from_events([*stream[:cut], *lost], trunks=trunks):
+            assert {leg["outcome"] for leg in call["rang"]} <= OUTCOMES
+            assert call["disposition"] in DISPOSITIONS
+            assert {one["kind"] for one in call["transfers"]} <= {"blind", "attended", "blonde"}

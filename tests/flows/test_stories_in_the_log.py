@@ -85,7 +85,7 @@ def expected_log(calls):
             "picked_up": call["picked_up"],
             "transfers": [(one["kind"], one["by"], one["connects"], one["ok"]) for one in call["transfers"]],
             "number": call["caller"]["number"],
-            "disposition": call["disposition"],
+            "disposition": call["disposition"] or "unseen",
         }
         for call in calls
         if call["merged_into"] is None
