@@ -7,6 +7,7 @@ calls to queue members, through ring groups and click-to-call, and are never a p
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crmconnector.asterisk.ami_events import DOWN, UP
@@ -185,21 +186,16 @@ def hearing(bridge: Bridge) -> list[Channel]:
 
 def party_behind(start: Channel) -> Channel | None:
     """The real party who dials through `start`: itself, or whoever is bridged with or dials the other Local half."""
-    seen: set[Channel] = set()
-    current: Channel | None = start
-    while current is not None and current not in seen:
-        if current.real:
-            return current
-        seen.add(current)
-        peer = current.peer
-        if not current.local or peer is None:
-            return None
-        current = _bridge_mate(peer, seen) or peer.dialer
-    return None
+    return _party(start, lambda half: half.dialer)
 
 
 def party_ahead(start: Channel) -> Channel | None:
     """The real party that `start` leads to: itself, or whoever is bridged with or rung by the other Local half."""
+    return _party(start, lambda half: next((one for one in half.call.channels if one.dialer is half), None))
+
+
+def _party(start: Channel, onward: Callable[[Channel], Channel | None]) -> Channel | None:
+    """Through Local halves to a real party; `onward` leads on from a half that is bridged with nobody."""
     seen: set[Channel] = set()
     current: Channel | None = start
     while current is not None and current not in seen:
@@ -209,8 +205,7 @@ def party_ahead(start: Channel) -> Channel | None:
         peer = current.peer
         if not current.local or peer is None:
             return None
-        rung = (one for one in peer.call.channels if one.dialer is peer)
-        current = _bridge_mate(peer, seen) or next(rung, None)
+        current = _bridge_mate(peer, seen) or onward(peer)
     return None
 
 

@@ -20,11 +20,10 @@ def note_attended(
     call: Call,
     first: Channel,
     second: Channel,
-    transferee: Channel | None,
+    one: Channel | None,
     target: Channel | None,
 ) -> None:
-    """Asterisk may leave out transferee and target: then they are whom the transferer's channels last talked with."""
-    one = transferee or first.partner
+    """`one` is handed over to `target`. Asterisk may leave the target out: then it is whom the second channel knows."""
     other = target or (second.partner if second is not first else None) or _rung_by(call, second)
     rings = event.target_rings or (other is not None and other.state != UP)
     kind: TransferKind = "blonde" if rings else "attended"
