@@ -15,7 +15,7 @@ from crmconnector.common.redis import redis_client
 from crmconnector.users.models import Role, Team, User
 from crmconnector.users.services import UserProblem, ensure_login, ensure_person, save_person
 from crmconnector.web import throttle
-from crmconnector.web.views.stream import _still_signed_in
+from crmconnector.web.views.stream import SignedIn
 from tests.support.office import RowOffice
 
 OLD = "correct horse battery"
@@ -102,10 +102,10 @@ def test_a_changed_role_counts_at_once_and_ends_the_sessions(office: RowOffice, 
 def test_the_open_stream_of_somebody_whose_role_changed_ends(office: RowOffice, administrator: Client) -> None:
     agent = office.users[0]
     key = signed_in(agent).session.session_key
-    assert _still_signed_in(agent.pk, key)
+    assert SignedIn(agent.pk, key)()
     told = fields(full_name="User 201", username="user201", role="supervisor")
     administrator.post(f"/people/{agent.pk}/edit", told)
-    assert not _still_signed_in(agent.pk, key)
+    assert not SignedIn(agent.pk, key)()
 
 
 def test_a_changed_name_alone_signs_nobody_out(office: RowOffice, administrator: Client) -> None:

@@ -117,7 +117,3 @@ def who(payload: dict) -> str:
 def _last_seen(request: HttpRequest) -> int | None:
     text = request.headers.get("Last-Event-ID") or request.GET.get("after") or ""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
-
-
-def _still_signed_in(user_id: int, session_key: str | None) -> bool:
-    return SignedIn(user_id, session_key)()
