@@ -103,10 +103,10 @@ class Postgres:
         if _exists(int(first)):
             file.unlink(missing_ok=True)
 
-    def explain(self, log: Path) -> CannotStart:
-        """Why the server ended while starting."""
+    def explain(self, log: Path, pid: int) -> CannotStart:
+        """Why the server with this process id ended while starting."""
         return CannotStart(
-            f"PostgreSQL did not start: {last_line(log) or 'it said nothing'} (log: {log}).", self._cure()
+            f"PostgreSQL did not start: {last_line(log, pid) or 'it said nothing'} (log: {log}).", self._cure()
         )
 
     def _options(self) -> list[str]:

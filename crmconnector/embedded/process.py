@@ -7,6 +7,7 @@ stopping is ours. On Linux the kernel signals the child when the supervisor dies
 import contextlib
 import ctypes
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -113,12 +114,17 @@ def trim_log(path: Path, limit_bytes: int = LOG_LIMIT_BYTES) -> None:
         os.truncate(path, 0)
 
 
-def last_line(path: Path) -> str:
-    """The last line with something in it, cut to the width of a sentence."""
+def last_line(path: Path, pid: int | None = None) -> str:
+    """The last line with something in it, cut to the width of a sentence.
+
+    With `pid` the last that names this process, if any does: what an earlier server's sessions leave behind may be
+    written into the same log after the last word of the new one.
+    """
     with contextlib.suppress(OSError), path.open("rb") as log:
         log.seek(max(0, path.stat().st_size - 4096))
         lines = [line.strip() for line in log.read().decode(errors="replace").splitlines() if line.strip()]
-        return "".join(sign if sign.isprintable() else " " for sign in lines[-1])[:200] if lines else ""
+        own = [line for line in lines if pid is not None and re.search(rf"\b{pid}\b", line)]
+        return "".join(sign if sign.isprintable() else " " for sign in (own or lines)[-1])[:200] if lines else ""
     return ""
 
 

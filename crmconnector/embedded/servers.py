@@ -39,13 +39,13 @@ def start(server: Server, log: Path, pause: Callable[[float], None] = time.sleep
         try:
             while not server.is_ready(running.pid):
                 if running.exit_code() is not None or time.monotonic() > deadline:
-                    raise server.explain(log)
+                    raise server.explain(log, running.pid)
                 pause(0.01)
             return running
         except CannotStart:
             running.stop()
             # After kill -9 of PostgreSQL its sessions go on until they look up from work; a new server must wait.
-            if STILL_IN_USE not in last_line(log) or time.monotonic() > deadline:
+            if STILL_IN_USE not in last_line(log, running.pid) or time.monotonic() > deadline:
                 raise
             pause(0.1)
         except BaseException:

@@ -57,10 +57,10 @@ class Valkey:
             return b"+PONG" in said and f"process_id:{pid}\r".encode() in said
         return False
 
-    def explain(self, log: Path) -> CannotStart:
-        """Why the server ended while starting."""
+    def explain(self, log: Path, pid: int) -> CannotStart:
+        """Why the server with this process id ended while starting."""
         return CannotStart(
-            f"Valkey did not start: {last_line(log) or 'it said nothing'} (log: {log}).",
+            f"Valkey did not start: {last_line(log, pid) or 'it said nothing'} (log: {log}).",
             f"Move {self.files} away: it only holds what waits in the queue, the record is in PostgreSQL. "
             "Or give REDIS_URL.",
         )

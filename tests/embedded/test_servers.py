@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -19,6 +20,7 @@ from crmconnector.common.environment import Environment
 from crmconnector.embedded.accounts import server_account
 from crmconnector.embedded.errors import CannotStart
 from crmconnector.embedded.plan import REPOSITORY
+from crmconnector.embedded.process import Child, last_line
 from crmconnector.embedded.servers import TemporaryServers, start, temporary_servers
 from crmconnector.embedded.sockets import PATH_LIMIT_BYTES, socket_folder
 from tests.support.supervisor import is_gone, wait_until
@@ -156,6 +158,32 @@ def test_a_new_server_waits_for_a_session_that_outlived_the_killed_one(servers: 
     servers.start_postgres()
     sums.join(60)
     assert count(servers) == 10
+
+
+@dataclass(frozen=True)
+class HeldUpServer:
+    """Refused at its first start because of an earlier server, whose session says its own last word after that."""
+
+    place: Path
+
+    def child(self) -> Child:
+        script = (
+            'if [ -e again ]; then exec sleep 600; fi; touch again; echo "[$$] FATAL: shared memory block in use";'
+            'echo "[1] FATAL: terminating connection"; exit 1'
+        )
+        return Child("database", ("/bin/sh", "-c", script), {"PATH": "/usr/bin:/bin"}, self.place)
+
+    def is_ready(self, pid: int) -> bool:
+        return Path(f"/proc/{pid}/comm").read_text().strip() == "sleep"
+
+    def explain(self, log: Path, pid: int) -> CannotStart:
+        return CannotStart(f"It did not start: {last_line(log, pid)}", "")
+
+
+def test_a_start_is_tried_again_though_the_earlier_session_had_the_last_word_in_the_log(tmp_path: Path) -> None:
+    running = start(HeldUpServer(tmp_path), tmp_path / "database.log")  # type: ignore[arg-type]
+    assert running.exit_code() is None
+    running.stop()
 
 
 def _ignore_loss(link: psycopg.Connection[tuple[object, ...]], query: str) -> None:

@@ -183,3 +183,10 @@ def test_a_grown_log_is_cut_while_it_is_written(tmp_path: Path) -> None:
     assert (tmp_path / "web.log.1").read_bytes() == b"old\n" * 1000
     assert last_line(log) == "new [31m line"
     assert last_line(tmp_path / "none.log") == ""
+
+
+def test_the_last_word_of_one_process_is_told_apart_from_what_others_wrote_after_it(tmp_path: Path) -> None:
+    log = tmp_path / "database.log"
+    log.write_text("[20] FATAL: still in use\n[201] FATAL: terminating connection\n")
+    assert last_line(log, 20) == "[20] FATAL: still in use"
+    assert last_line(log, 2) == last_line(log) == "[201] FATAL: terminating connection"
