@@ -5,6 +5,8 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.office import RowOffice, make_office
 
+pytest_plugins = ["tests.support.canary_plugin"]
+
 # A busy machine is no failure: no example has a deadline, and slow generation is not reported as an error.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")

@@ -5,6 +5,7 @@ from django.core.management import call_command
 from crmconnector.common.secrets import new_key
 from crmconnector.pbx.models import Pbx
 from phones.models import Phone
+from tests.support.canary import PASSCODE
 
 
 def stored(model, name) -> str:
@@ -17,9 +18,9 @@ def stored(model, name) -> str:
 
 
 def test_secrets_are_ciphertext_in_the_database_and_read_back(office):
-    assert "user-pass" not in stored(Phone, "passcode")
-    assert Phone.objects.first().passcode.reveal() == "user-pass"
-    assert "user-pass" not in repr(Phone.objects.values())
+    assert PASSCODE not in stored(Phone, "passcode")
+    assert Phone.objects.first().passcode.reveal() == PASSCODE
+    assert PASSCODE not in repr(Phone.objects.values())
 
 
 def test_after_rotation_the_old_key_is_not_needed(office, settings):
@@ -29,7 +30,7 @@ def test_after_rotation_the_old_key_is_not_needed(office, settings):
     call_command("rotate_keys", verbosity=0)
     assert stored(Phone, "passcode") != before
     settings.ENCRYPTION_KEYS = (new,)
-    assert Phone.objects.first().passcode.reveal() == "user-pass"
+    assert Phone.objects.first().passcode.reveal() == PASSCODE
     assert Pbx.objects.first().secret.reveal() == "secret"
 
 

@@ -10,6 +10,7 @@ from crmconnector.pbx.models import Line, Pbx, PbxLink, Queue, Trunk
 from crmconnector.users.models import User
 from phones.models import Phone, SipAccount
 from phones.services import assign_phone
+from tests.support.canary import PASSCODE
 
 TRUNK = "PJSIP/trunk"
 
@@ -49,7 +50,7 @@ def make_office(
     return office
 
 
-def add_phone(pbx: Pbx, *, extension: str, port: int, passcode: str = "user-pass", endpoint: str = "") -> Phone:
+def add_phone(pbx: Pbx, *, extension: str, port: int, passcode: str = PASSCODE, endpoint: str = "") -> Phone:
     phone = Phone.objects.create(
         name=f"Phone {extension}", model="GRP2614", address="127.0.0.1", port=port, passcode=passcode
     )

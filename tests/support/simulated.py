@@ -7,12 +7,12 @@ from crmconnector.pbx.models import Line, Pbx, Trunk
 from crmconnector.simulator.running import RunningOffice
 from crmconnector.simulator.story import Story
 from crmconnector.simulator.story_loader import load_story
+from tests.support.canary import PASSCODE
 from tests.support.office import RowOffice, make_office
 
 DID = "+493023125100"
 GROUP_DID = "+493023125110"
 QUEUE_DID = "+493023125120"
-PASSCODE = "user-pass"
 
 
 def small_story(folder: Path, *, phones: int = 3) -> Story:

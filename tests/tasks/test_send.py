@@ -13,6 +13,7 @@ from phones.drivers.base import LineState, LineWord
 from phones.models import PhoneStatus
 from tasks import call_control
 from tasks.call_control import carry_out, send, wrong_line
+from tests.support.canary import PASSCODE
 from tests.support.processes import eventually
 from tests.support.simulated import DID, rows_for, small_story
 from tests.support.story import inbound_call
@@ -86,7 +87,7 @@ def test_every_fault_of_a_phone_becomes_an_honest_outcome_after_one_try(ringing,
     assert carried_out(command) == state
     assert len(deeds(office)) == sent
     assert command.sentence
-    assert "user-pass" not in command.sentence
+    assert PASSCODE not in command.sentence
     assert PhoneStatus.objects.get(phone=rows.phones[0]).reachable is False
 
 

@@ -10,6 +10,7 @@ from crmconnector.common.clock import utc_now
 from crmconnector.contacts.models import Contact
 from crmconnector.pbx.models import Line, Pbx, PbxLink, Queue, Trunk
 from phones.models import Assignment, Phone
+from tests.support.canary import PASSCODE
 from tests.support.office import RowOffice
 
 SECRET = "s3cr3t-passcode-canary"
@@ -86,7 +87,7 @@ def test_a_blank_passcode_keeps_the_stored_one_and_the_stop(office: RowOffice, a
     Phone.objects.filter(pk=phone.pk).update(passcode_refused_at=utc_now())
     administrator.post(f"/phones/{phone.pk}/edit", edited(office, phone, passcode=""))
     phone = Phone.objects.get(pk=phone.pk)
-    assert phone.name == "Renamed" and phone.passcode.reveal() == "user-pass" and phone.passcode_refused_at
+    assert phone.name == "Renamed" and phone.passcode.reveal() == PASSCODE and phone.passcode_refused_at
 
 
 def test_a_new_passcode_lifts_the_stop_and_is_never_shown(office: RowOffice, administrator: Client) -> None:
