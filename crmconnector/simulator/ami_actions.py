@@ -154,7 +154,7 @@ def _device(phone: Phone) -> str:
     if not phone.profile.registered:
         return "Unavailable"
     rings = any(line.state == "ringing" for line in phone.lines)
-    talks = any(line.state in ("calling", "connected", "onhold") for line in phone.lines)
+    talks = any(line.state in ("calling", "ringback", "connected", "onhold") for line in phone.lines)
     if rings:
         return "Ringing and In use" if talks else "Ringing"
     return "In use" if talks else "Not in use"

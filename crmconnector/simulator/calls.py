@@ -15,7 +15,6 @@ from crmconnector.simulator.phone import Phone, PhoneLine
 from crmconnector.simulator.story import Colleague, FarEnd
 
 ALERT_SECONDS = 0.1  # from the INVITE to the phone's "180 Ringing"
-FAILED_SECONDS = 3.0  # how long a phone shows a failed call
 
 
 @dataclass(eq=False)
@@ -31,9 +30,17 @@ class Leg:
         if self.line is not None:
             self.line.show(word, number, name)
 
-    def clear(self) -> None:
+    def moved_to(self, call: Call) -> Leg:
+        """The same party in another call."""
+        leg = Leg(call, self.channel, self.phone, self.line)
         if self.line is not None:
-            self.line.clear()
+            self.line.leg = leg
+        return leg
+
+    def clear(self, why: str = "") -> None:
+        """The call is over for this party; see PhoneLine.end."""
+        if self.line is not None:
+            self.line.end(why)
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,38 @@ class Call:
         self._arrive()
         self._ring_everybody()
 
+    @classmethod
+    def already_up(cls, pbx: Pbx, pace: Pace, plan: Plan, one: Leg, two: Leg) -> Call:
+        """The call of two parties who talk already, put together by a third."""
+        call = cls(pbx, pace, plan, phase="talking")
+        call._caller, call.winner = one.moved_to(call), two.moved_to(call)
+        for leg, other in ((call._caller, call.winner), (call.winner, call._caller)):
+            leg.show("connected", other.channel.caller_number, other.channel.caller_name)
+        call._talk_on()
+        return call
+
+    def take_over(self, one: Leg) -> None:
+        """Another party takes the caller's place while it rings."""
+        for leg in self.legs:
+            leg.channel.linkedid = one.channel.linkedid
+        self._caller = one.moved_to(self)
+        for leg in self.legs:
+            self._introduce(leg)
+            if leg.line is not None and leg.line.state == "ringing":
+                leg.show("ringing", *self.seen_by(leg))
+        if len(self.legs) == 1:
+            self._introduce_to_caller(self.legs[0])
+
+    def dissolve(self) -> None:
+        """The call is over as such; what is left of its channels belongs to another one."""
+        self._stop_timers()
+        self.phase = "ended"
+        for hook in self.on_end:
+            hook(self)
+
+    def before_handover(self, leg: Leg) -> None:
+        """This leg is about to hand the call over; a queue tells that its member is done."""
+
     # What the parties do. Each answers False when it makes no sense now.
 
     def answer(self, leg: Leg) -> bool:
@@ -102,9 +141,12 @@ class Call:
         number, name = self.seen_by(leg)
         leg.show("connected", number, name)
         self.caller.show("connected", self.plan.number, self.plan.name)
+        self._talk_on()
+        return True
+
+    def _talk_on(self) -> None:
         if self.plan.talk_seconds is not None:
             self._after("talked out", self.plan.talk_seconds, self.remote_hangup)
-        return True
 
     def reject(self, leg: Leg) -> bool:
         if leg not in self.legs:
@@ -163,13 +205,13 @@ class Call:
 
     def _reachable(self) -> list[Phone]:
         """A phone that is not registered gets no channel at all, as in Asterisk."""
-        return [phone for phone in self.plan.targets if phone.profile.registered]
+        return [phone for phone in self.plan.targets if phone.registered]
 
     def _open(self, phone: Phone) -> Leg:
         channel = self.pbx.new_channel(
             phone.account, linkedid=self.id, caller_number=phone.extension, caller_name=phone.owner
         )
-        leg = Leg(self, channel, phone, phone.free_line())
+        leg = Leg(self, channel, phone, phone.line_for_call())
         if leg.line is not None:
             leg.line.leg = leg
             self._after(f"alert {phone.extension}", ALERT_SECONDS, self._alert, leg)
@@ -193,6 +235,8 @@ class Call:
         self._rings(leg)
         self.pbx.dial_ringing(self.caller.channel, leg.channel)
         leg.show("ringing", *self.seen_by(leg))
+        if self.caller.line is not None:
+            self.caller.line.ring_back()
         for colleague in self.plan.colleagues:
             if leg.phone is not None and colleague.extension == leg.phone.extension:
                 deed = self.answer if colleague.deed == "answer" else self.reject
@@ -269,7 +313,7 @@ class Call:
         """A dialled party's channel ends and his phone is quiet."""
         self.legs.remove(leg)
         self.pbx.hangup(leg.channel, cause, sip_code)
-        leg.clear()
+        leg.clear("elsewhere" if cause == state.ELSEWHERE else "")
 
     def _abandon(self) -> None:
         """The caller goes while it rings: SIP 487 to him, and 500 in the dialled channels."""
@@ -283,14 +327,12 @@ class Call:
 
     def _fail(self, cause: int) -> None:
         """Nobody took the call. A phone that dialled shows the failure for a while."""
-        line = self.caller.line
         self._stop_timers()
         self.caller.channel.priority += 1
         self.pbx.soft_hangup(self.caller.channel)
+        if self.caller.line is not None:
+            self.caller.line.fail()
         self._finish(cause, state.SIP_CODES.get(cause))
-        if line is not None:
-            line.show("failed", self.plan.number, self.plan.name)
-            self.pace.later(FAILED_SECONDS, line.clear_failed)
 
     def _part(self, leg: Leg) -> None:
         """Two who talked part; `leg` hung up first."""
@@ -313,7 +355,8 @@ class Call:
         self._stop_timers()
         self.phase = "ended"
         self.pbx.hangup(self.caller.channel, cause, sip_code)
-        self.caller.clear()
+        if self.caller.line is not None and self.caller.line.leg is self.caller:
+            self.caller.clear()
         for hook in self.on_end:
             hook(self)
 

@@ -1,13 +1,10 @@
-"""The control plane: what a test, or a person at the control port, may do to the office."""
+"""The control plane of the office: what a test, or a person at the control port, may do to it."""
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from crmconnector.simulator.faults import Fault
-from crmconnector.simulator.phone import Phone
-from crmconnector.simulator.profiles import Profile
+from crmconnector.simulator.phone_control import PhoneControl, Rows
 from crmconnector.simulator.story import Colleague, FarEnd
 from crmconnector.simulator.switchboard import NoSuch
 
@@ -15,14 +12,12 @@ if TYPE_CHECKING:
     from crmconnector.simulator.calls import Call
     from crmconnector.simulator.office import Office
 
-USER_DEEDS = {"answer": Phone.accept, "reject": Phone.reject, "hangup": Phone.end, "hold": Phone.hold}
-Rows = list[dict[str, Any]]
 
-
-class Control:
-    """Every method is a verb of the control port too; all values are plain JSON. Errors are NoSuch or ValueError."""
+class Control(PhoneControl):
+    """The verbs of an office: those of its phones, and what only a PBX and a story have."""
 
     def __init__(self, office: Office) -> None:
+        super().__init__(office)
         self._office = office
 
     async def incoming(
@@ -55,16 +50,6 @@ class Control:
             raise NoSuch(f"Say which call: {len(calls)} are up.")
         return self._office.board.call(call or next(iter(calls))).remote_hangup()
 
-    async def user(self, phone: str, deed: str) -> bool:
-        """The owner of a phone does something by hand: answer, reject, hangup, hold."""
-        if deed not in USER_DEEDS:
-            raise ValueError(f"A user cannot {deed!r}; known are: {', '.join(USER_DEEDS)}.")
-        return USER_DEEDS[deed](self._office.board.phone(phone))
-
-    async def dial(self, phone: str, number: str) -> bool:
-        """The owner dials by hand."""
-        return self._office.board.phone(phone).make_call(number)
-
     async def far_end(
         self, number: str, outcome: str = "answer", after_seconds: float = 1.0, talk_seconds: float = 3600.0
     ) -> None:
@@ -73,43 +58,11 @@ class Control:
             raise ValueError("The outcome is answer, busy, no_answer or not_found.")
         self._office.board.far_ends[number] = FarEnd(outcome, after_seconds, (talk_seconds, talk_seconds))
 
-    async def fault(
-        self,
-        phone: str,
-        kind: str,
-        count: int | None = 1,
-        seconds: float = 6.0,
-        function: str | None = None,
-    ) -> None:
-        """Spoil the next `count` requests to a phone (None: until cleared); the kinds are in faults.py."""
-        door = self._office.door(phone)
-        door.faults.add(Fault(kind, count, seconds, function))
-        if kind == "refuse":
-            door.shut()
-
-    async def clear_faults(self, phone: str) -> None:
-        door = self._office.door(phone)
-        door.faults.clear()
-        await door.open()
-
-    async def profile(self, phone: str, **flags: Any) -> None:
-        """Change flags of a phone's make (profiles.py); the number of lines stays."""
-        known = {field.name for field in fields(Profile)} - {"line_count"}
-        for flag in flags:
-            if flag not in known:
-                raise ValueError(f"There is no flag {flag!r}; known are: {', '.join(sorted(known))}.")
-        one = self._office.board.phone(phone)
-        one.profile = replace(one.profile, **flags)
-
-    async def popup(self, phone: str, allow: bool) -> bool:
-        """The owner decides the oldest question on the phone's screen."""
-        return self._office.door(phone).decide_popup(allow)
-
     async def snapshot(self) -> dict[str, Any]:
         """The office now: phones with their lines, calls, channels, AMI clients, the last scene."""
         office = self._office
         return {
-            "phones": {phone.extension: _phone_row(phone) for phone in office.board.phones.values()},
+            "phones": self._rows(),
             "calls": {call.id: _call_row(call) for call in office.board.calls.values()},
             "channels": [channel.name for channel in office.pbx.channels.values()],
             "ami": {
@@ -119,12 +72,6 @@ class Control:
             "scene": office.player.last_scene,
             "tripwires": len(office.journal.trips),
         }
-
-    async def journal(self, phone: str | None = None) -> Rows:
-        return self._office.journal.rows(phone)
-
-    async def tripwires(self) -> Rows:
-        return [*self._office.journal.trips]
 
     async def drop_link(self) -> int:
         """Cut every AMI connection; answers how many."""
@@ -143,21 +90,6 @@ class Control:
     async def scene(self, name: str) -> None:
         """Play one scene now, by its name; works without the player too."""
         self._office.player.begin(self._office.player.named(name))
-
-
-def _phone_row(phone: Phone) -> dict[str, Any]:
-    busy = [
-        {
-            "line": line.number,
-            "state": line.state,
-            "number": line.remote_number,
-            "name": line.remote_name,
-            "call": line.leg.call.id if line.leg else None,
-        }
-        for line in phone.lines
-        if not line.is_free
-    ]
-    return {"status": phone.status, "registered": phone.profile.registered, "lines": busy}
 
 
 def _call_row(call: Call) -> dict[str, Any]:

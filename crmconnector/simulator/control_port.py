@@ -10,11 +10,10 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from crmconnector.simulator.control import Control
 from crmconnector.simulator.httpd import Reply, Request
+from crmconnector.simulator.phone_control import PhoneControl
 from crmconnector.simulator.switchboard import NoSuch
 
-VERBS = tuple(name for name, _ in inspect.getmembers(Control, inspect.iscoroutinefunction) if not name.startswith("_"))
 READS = ("snapshot", "journal", "tripwires")
 LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -22,21 +21,28 @@ LOOPBACK = ("127.0.0.1", "localhost")
 class ControlPort:
     """A handler for HttpDoor."""
 
-    def __init__(self, control: Control) -> None:
+    def __init__(self, control: PhoneControl) -> None:
         self._control = control
+        self._verbs = verbs(control)
 
     async def handle(self, request: Request) -> Reply:
         refusal = _refuse(request)
         if refusal:
             return _json(403, {"error": refusal})
         verb = request.path.strip("/")
-        if verb not in VERBS or (request.method != "POST" and verb not in READS):
-            return _json(404, {"error": f"No such verb; known are: {', '.join(VERBS)}."})
+        if verb not in self._verbs or (request.method != "POST" and verb not in READS):
+            return _json(404, {"error": f"No such verb; known are: {', '.join(self._verbs)}."})
         try:
             deed: Callable[..., Awaitable[Any]] = getattr(self._control, verb)
             return _json(200, {"result": await deed(**_arguments(deed, request.body))})
         except (NoSuch, ValueError, TypeError) as error:
             return _json(400, {"error": str(error)})
+
+
+def verbs(control: PhoneControl) -> list[str]:
+    """The public methods of a control plane are what can be asked for, and nothing else is."""
+    methods = inspect.getmembers(type(control), inspect.iscoroutinefunction)
+    return [name for name, _ in methods if not name.startswith("_")]
 
 
 def _refuse(request: Request) -> str:

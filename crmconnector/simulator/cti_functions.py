@@ -10,22 +10,26 @@ from crmconnector.simulator.phone import Phone
 Values = dict[str, str]
 Outcome = tuple[dict[str, Any], str]
 PLAIN_SUCCESS: dict[str, Any] = {"response": "success", "body": True}
-PRETENDED: dict[str, dict[str, Any]] = {"api-sys_operation": {"response": "success", "body": "savereboot"}}
+COMPLETE: dict[str, Any] = {"response": "success", "body": "complete"}
+PRETENDED: dict[str, dict[str, Any]] = {
+    "api-sys_operation": {"response": "success", "body": "savereboot"},
+    "api-send_key": COMPLETE,
+}
 UNKNOWN: dict[str, Any] = {"response": "error", "body": "unknown"}
 
 
 def line_status(phone: Phone, _values: Values) -> Outcome:
     profile = phone.profile
     rows = []
-    for line in phone.lines:
+    for line, shown in phone.told_lines():
         row: dict[str, Any] = {"line": line.number}
         if profile.conf is not None:
             row["conf"] = profile.conf
-        row["state"] = line.state
-        row["acct"] = 1 if profile.acct is None else profile.acct
+        row["state"] = shown.state
+        row["acct"] = line.account if profile.acct is None else profile.acct
         row["active"] = int(profile.active_follows_focus and line is phone.focus and not line.is_free)
-        row["remotename"] = line.remote_name
-        row[profile.number_key] = line.remote_number
+        row["remotename"] = shown.name
+        row[profile.number_key] = shown.number
         rows.append(row)
     return {"response": "success", "body": rows}, ""
 
@@ -35,14 +39,26 @@ def phone_status(phone: Phone, _values: Values) -> Outcome:
 
 
 def accounts(phone: Phone, _values: Values) -> Outcome:
-    own = {"id": 1, "sip_server": "pbx.example", "sip_id": phone.account, "name": phone.story.name}
-    empty = {"id": 2, "sip_server": "", "sip_id": "", "name": "", "reg": 0}
-    return {"response": "success", "body": [{**own, "reg": int(phone.profile.registered)}, empty]}, ""
+    extra = {"auto_cfg": 0} if phone.profile.auto_cfg else {}
+    rows = [
+        {
+            "id": account.number,
+            "sip_server": account.sip_server,
+            "sip_id": account.sip_id,
+            "name": account.name,
+            "reg": int(phone.is_registered(account)),
+            **extra,
+        }
+        for account in phone.accounts
+    ]
+    return {"response": "success", "body": rows}, ""
 
 
 def make_call(phone: Phone, values: Values) -> Outcome:
-    account = values.get("account", "0")
-    taken = phone.make_call(values.get("phonenumber", ""), int(account) if account.isdecimal() else -1)
+    """`account` counts from 0, `hs` is a DECT handset; `dialplan` is taken and changes nothing."""
+    account = values.get("account") or "0"
+    index = int(account) if account.isascii() and account.isdecimal() else -1
+    taken = phone.make_call(values.get("phonenumber", ""), index, values.get("hs", ""))
     return _truth(taken), "dialing" if taken else ""
 
 
@@ -53,17 +69,19 @@ def phone_operation(phone: Phone, values: Values) -> Outcome:
     return _truth(done), command if done else ""
 
 
-def sys_operation(_phone: Phone, values: Values) -> Outcome:
-    """Answers as the guide says; the phone itself goes on, the pipeline trips a wire."""
+def sys_operation(phone: Phone, values: Values) -> Outcome:
+    """The phone does it once the answer is out."""
     request = values.get("request", "")
     if request not in ("REBOOT", "RESET"):
         return UNKNOWN, ""
+    phone.pace.later(0, phone.reboot if request == "REBOOT" else phone.reset)
     return {"response": "success", "body": {"REBOOT": "savereboot", "RESET": "reset"}[request]}, request
 
 
-def send_key(_phone: Phone, _values: Values) -> Outcome:
-    """Keys are not pretended yet: the guide's negative answer, and nothing happens."""
-    return UNKNOWN, ""
+def send_key(phone: Phone, values: Values) -> Outcome:
+    """`complete` means that the keys are known and wait; they are pressed afterwards."""
+    keys = values.get("keys", "")
+    return (COMPLETE, f"keys {keys}") if phone.keypad.order(keys) else (UNKNOWN, "")
 
 
 def _truth(done: bool) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
+import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -19,7 +21,14 @@ REASONS = {
     413: "Payload Too Large",
     500: "Internal Server Error",
     501: "Not Implemented",
+    503: "Service Unavailable",
 }
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER, zero seconds: the kernel sends RST instead of FIN
+Sleep = Callable[[float], Awaitable[None]]
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -30,17 +39,22 @@ class Request:
     headers: dict[str, str]  # names in lower case
     body: bytes
     client: str
+    secure: bool = False  # it came over TLS
+    is_gone: Callable[[], bool] = _never  # the client no longer waits
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What to send. `hang` = keep the connection open and never answer; `close` = close it without a word."""
+    """What to send. `hang` = keep the connection open and never answer; status None = close it without a word."""
 
     status: int | None = 200
     body: bytes = b""
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
     cut_at: int | None = None  # promise the whole body, send only this much
+    reset: bool = False  # … and end with a RST
+    chunked: bool = False  # in chunks, and no word about the length
+    byte_seconds: float = 0.0  # the body comes byte by byte, with such pauses
     hang: bool = False
 
 
@@ -55,7 +69,7 @@ class BadRequest(Exception):
         self.status = status
 
 
-async def read_request(reader: asyncio.StreamReader, client: str) -> Request:
+async def read_request(reader: asyncio.StreamReader, client: str, secure: bool = False) -> Request:
     """Raises BadRequest, and what a broken connection raises."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.split("\r\n")
@@ -70,15 +84,26 @@ async def read_request(reader: asyncio.StreamReader, client: str) -> Request:
         raise BadRequest(413)
     body = await reader.readexactly(int(length))
     path, _, query = parts[1].partition("?")
-    return Request(parts[0], path, query, headers, body, client)
+    return Request(parts[0], path, query, headers, body, client, secure, reader.at_eof)
 
 
-def reply_bytes(reply: Reply) -> bytes:
+def head_bytes(reply: Reply) -> bytes:
     status = reply.status or 500
     lines = [f"HTTP/1.1 {status} {REASONS.get(status, 'Unknown')}", f"Content-Type: {reply.content_type}"]
     lines += [f"{name}: {value}" for name, value in reply.headers]
-    lines += [f"Content-Length: {len(reply.body)}", "Connection: close", "", ""]
-    return "\r\n".join(lines).encode("latin-1") + reply.body[: reply.cut_at]
+    lines.append("Transfer-Encoding: chunked" if reply.chunked else f"Content-Length: {len(reply.body)}")
+    return "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")
+
+
+def body_bytes(reply: Reply) -> bytes:
+    body = reply.body[: reply.cut_at]
+    return b"".join(_chunks(body)) if reply.chunked else body
+
+
+def _chunks(body: bytes, size: int = 7) -> list[bytes]:
+    """Small ones, so that a word of the JSON is torn apart."""
+    pieces = [body[start : start + size] for start in range(0, len(body), size)]
+    return [f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in pieces] + [b"0\r\n\r\n"]
 
 
 @dataclass
@@ -87,31 +112,47 @@ class HttpDoor:
 
     handler: Handler
     port: int = 0
+    tls: ssl.SSLContext | None = None
+    sleep: Sleep = asyncio.sleep
     _server: asyncio.Server | None = None
+    _kept: socket.socket | None = None
     _open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        return self._server is not None
 
     async def open(self) -> None:
         """Port 0 = any free one; `port` says which it became."""
         if self._server is not None:
             return
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=HEAD_LIMIT)
-        self.port = self._server.sockets[0].getsockname()[1]
+        ear = _bound(self.port)
+        self.port = ear.getsockname()[1]
+        self._let_go()
+        self._server = await asyncio.start_server(self._serve, sock=ear, limit=HEAD_LIMIT, ssl=self.tls)
 
     def shut(self) -> None:
         """From now on connections are refused; those which are open end."""
         if self._server is not None:
             self._server.close()
             self._server = None
+            self._kept = _bound(self.port)
         for writer in self._open:
             writer.transport.abort()
 
     async def close(self) -> None:
         """Shut, and wait until nothing of it runs any more."""
         self.shut()
+        self._let_go()
         tasks = [task for task in self._open.values() if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _let_go(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open[writer] = asyncio.current_task()
@@ -127,16 +168,44 @@ class HttpDoor:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = str(writer.get_extra_info("peername", ("?",))[0])
+        method = ""
         try:
-            reply = await self.handler(await read_request(reader, client))
+            request = await read_request(reader, client, self.tls is not None)
+            method = request.method
+            reply = await self.handler(request)
         except BadRequest as error:
             reply = Reply(error.status, f"<html><body><h1>{error}</h1></body></html>".encode(), "text/html")
         if reply.hang:
             await reader.read()  # until the client gives up
-            return
-        if reply.status is not None:
-            writer.write(reply_bytes(reply))
+        elif reply.status is not None:
+            await self._send(writer, reply, with_body=method != "HEAD")
+
+    async def _send(self, writer: asyncio.StreamWriter, reply: Reply, *, with_body: bool) -> None:
+        body = body_bytes(reply) if with_body else b""
+        if not reply.byte_seconds:
+            writer.write(head_bytes(reply) + body)
             await writer.drain()
+        else:
+            writer.write(head_bytes(reply))
+            for place in range(len(body)):
+                await self.sleep(reply.byte_seconds)
+                writer.write(body[place : place + 1])
+                await writer.drain()
+        if reply.reset:
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+            writer.transport.abort()
+
+
+def _bound(port: int) -> socket.socket:
+    """A socket that holds the port but does not listen: connections are refused, and nobody else gets the number."""
+    ear = socket.socket()
+    try:
+        ear.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        ear.bind(("127.0.0.1", port))
+    except OSError:
+        ear.close()
+        raise
+    return ear
 
 
 def free_port() -> int:

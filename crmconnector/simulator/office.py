@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import KW_ONLY, dataclass, field
 
+from crmconnector.simulator.action_urls import ActionUrls
 from crmconnector.simulator.ami_server import AmiServer
 from crmconnector.simulator.control import Control
 from crmconnector.simulator.control_port import ControlPort
@@ -17,6 +18,7 @@ from crmconnector.simulator.httpd import HttpDoor
 from crmconnector.simulator.journal import Journal
 from crmconnector.simulator.pace import Pace
 from crmconnector.simulator.pbx import Pbx
+from crmconnector.simulator.phone import Phone
 from crmconnector.simulator.player import Player
 from crmconnector.simulator.story import Story
 from crmconnector.simulator.switchboard import NoSuch, Switchboard
@@ -39,15 +41,18 @@ class Office:
     speed: float = 1.0
     play: bool = False
     timestamps: bool = False
+    clock: Pace | None = None  # e.g. VirtualPace(); otherwise real time at `speed`
 
     def __post_init__(self) -> None:
-        self.pace = Pace(self.speed)
+        self.pace = self.clock or Pace(self.speed)
+        self.seed = self.story.seed
+        self.notifiers: dict[str, ActionUrls] = {}
         self.pbx = Pbx(self.story.seed, self.timestamps)
         self.board = Switchboard(self.story, self.pace, self.pbx)
         self.journal = Journal()
         self.control = Control(self)
         self._doors = {
-            phone.extension: CtiDoor(phone, self.journal, self._port_of(phone.extension))
+            phone.extension: CtiDoor(phone, self.journal, self._port_of(phone.extension), seed=self.seed)
             for phone in self.board.phones.values()
         }
 
@@ -77,7 +82,10 @@ class Office:
             self._playing.cancel()
             await asyncio.gather(self._playing, return_exceptions=True)
         self.pace.cancel_all()
-        for door in (self.control_door, *(door.door for door in self._doors.values())):
+        for notifier in self.notifiers.values():
+            await notifier.stop()
+        await self.control_door.close()
+        for door in self._doors.values():
             await door.close()
         await self.ami.close()
 
@@ -90,6 +98,17 @@ class Office:
         """{"ami": …, "control": …, "phones": {extension: port}}"""
         phones = {extension: door.port for extension, door in self._doors.items()}
         return {"ami": self.ami.port, "control": self.control_door.port, "phones": phones}
+
+    @property
+    def phones(self) -> dict[str, Phone]:
+        return self.board.phones
+
+    @property
+    def referrals(self) -> dict[str, str]:
+        return self.board.referrals
+
+    def phone(self, extension: str) -> Phone:
+        return self.board.phone(extension)
 
     def door(self, extension: str) -> CtiDoor:
         if extension not in self._doors:

@@ -124,12 +124,18 @@ class QueueCall(Call):
 
     def _before_parting(self, leg: Leg) -> None:
         self.pbx.hangup_request(leg.channel, None)
+        self._complete("agent" if leg is self.winner else "caller")
+
+    def before_handover(self, _leg: Leg) -> None:
+        self._complete("transfer")
+
+    def _complete(self, why: str) -> None:
         winner = self.winner
         if winner is None:
             return
         times = [("HoldTime", str(self.waited_seconds)), ("TalkTime", str(self._since(self.answered_at)))]
-        reason = [("Reason", "agent" if leg is winner else "caller")]
-        self._tell("AgentComplete", winner.channel.headers("Dest"), self._named(), self._member(winner), times, reason)
+        said = (self._named(), self._member(winner), times, [("Reason", why)])
+        self._tell("AgentComplete", winner.channel.headers("Dest"), *said)
 
     def _leave_room(self) -> None:
         position = self.room.index(self) + 1

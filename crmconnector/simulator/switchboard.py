@@ -7,13 +7,15 @@ from collections import defaultdict
 from dataclasses import replace
 
 from crmconnector.simulator import channels as state
-from crmconnector.simulator.calls import Call, Plan
+from crmconnector.simulator.calls import Call, Leg, Plan
+from crmconnector.simulator.handover import goes_on, join, let_go, ring_on
 from crmconnector.simulator.pace import Pace
 from crmconnector.simulator.pbx import Pbx
 from crmconnector.simulator.phone import Phone, PhoneLine
 from crmconnector.simulator.profiles import PROFILES
 from crmconnector.simulator.queueing import QueueCall, Rooms
 from crmconnector.simulator.story import Colleague, FarEnd, Group, IncomingScene, Queue, Span, Story
+from crmconnector.simulator.switch import REFER_SECONDS, Told
 
 
 class NoSuch(Exception):
@@ -28,9 +30,10 @@ class Switchboard:
         self.calls: dict[str, Call] = {}
         self.rooms: Rooms = defaultdict(list)
         self.far_ends: dict[str, FarEnd] = {}  # set by a test or a scene, for one dialled number
+        self.referrals: dict[str, str] = {}  # how a blind transfer to a number goes, in words of switch.REFERRALS
         self.random = random.Random(story.seed)
         self.phones = {
-            phone.extension: Phone(phone, PROFILES[phone.profile], pace, self.dial_out, self._owner(phone.extension))
+            phone.extension: Phone(phone, PROFILES[phone.profile], pace, self, self._owner(phone.extension))
             for phone in story.phones
         }
 
@@ -95,7 +98,66 @@ class Switchboard:
             colleagues=scene.colleagues,
         )
 
-    def dial_out(self, phone: Phone, line: PhoneLine, number: str) -> None:
+    # What a phone asks for (switch.Switch).
+
+    def answer(self, line: PhoneLine) -> bool:
+        leg = _leg(line)
+        return leg.call.answer(leg)
+
+    def reject(self, line: PhoneLine) -> bool:
+        leg = _leg(line)
+        return leg.call.reject(leg)
+
+    def hang_up(self, line: PhoneLine) -> bool:
+        leg = _leg(line)
+        return leg.call.hang_up(leg)
+
+    def hold(self, line: PhoneLine, held: bool) -> None:
+        leg = _leg(line)
+        leg.call.hold(leg, held)
+
+    def digit(self, line: PhoneLine, sign: str) -> None:
+        """Tones go over the voice path, and the PBX tells nothing of them."""
+
+    def blind_transfer(self, line: PhoneLine, number: str, told: Told) -> None:
+        outcome = self.referrals.get(number, "accepted")
+        if outcome != "silent":
+            self.pace.later(REFER_SECONDS, self._refer, _leg(line), number, outcome, told)
+
+    def _refer(self, leg: Leg, number: str, outcome: str, told: Told) -> None:
+        if outcome == "accepted":
+            other = let_go(leg, number)
+            if other is None:
+                outcome = "refused"
+            else:
+                self._send_on(other, number, leg.call.plan.talk_seconds)
+        told(outcome)
+
+    def _send_on(self, other: Leg, number: str, talk_seconds: float | None) -> None:
+        """The dialplan takes the party that was handed over to its new target."""
+        if self._is_inside(number):
+            plan = replace(goes_on(other, number, talk_seconds), colleagues=self._habits())
+            call = self._build(plan, number)
+        else:
+            call = Call(self.pbx, self.pace, self._outside(number))
+        self._up(call, other.channel.linkedid)
+        call.start(other.channel, other.phone, other.line)
+
+    def attended_transfer(self, held: PhoneLine, consulted: PhoneLine) -> bool:
+        one, two = _leg(held), _leg(consulted)
+        if two.call.phase == "ringing":
+            before = two.call.id
+            call = ring_on(one, two)
+            if call is not None:
+                self.calls.pop(before, None)
+                self.calls[call.id] = call
+            return call is not None
+        call = join(one, two)
+        if call is not None:
+            self._up(call, call.id)
+        return call is not None
+
+    def dial(self, phone: Phone, line: PhoneLine, number: str) -> None:
         """A phone's INVITE: to a colleague, to a team, or to the world outside."""
         inside = self._is_inside(number)
         plan = Plan("internal", number, colleagues=self._habits()) if inside else self._outside(number)
@@ -158,3 +220,9 @@ class Switchboard:
 
     def _trunk(self) -> str:
         return self.story.pbx.trunks[0].endpoint if self.story.pbx.trunks else "trunk"
+
+
+def _leg(line: PhoneLine) -> Leg:
+    if not isinstance(line.leg, Leg):
+        raise RuntimeError(f"no call is on line {line.number}")
+    return line.leg

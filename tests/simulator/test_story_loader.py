@@ -86,7 +86,7 @@ WRONG = [
     (["phones", 1, "port_offset"], 0, "Two port offsets are 0"),
     (["phones", 1, "mac"], "C074AD000204", "Two MAC addresses are 'C074AD000204'"),
     (["phones", 1, "mac"], "c0:74", "story.phones[1].mac must be 12 digits 0-9 A-F."),
-    (["phones", 1, "profile"], "toaster", "story.phones[1].profile is 'toaster'; write one of: grp-old,"),
+    (["phones", 1, "profile"], "toaster", "story.phones[1].profile is 'toaster'; write one of: dect, grp-old,"),
     (["pbx", "lines", 0, "trunk"], "nowhere", "story.pbx.lines[0].trunk is 'nowhere'; write one of: carrier-berlin."),
     (["pbx", "lines", 0, "target"], "999", "story.pbx.lines[0].target is '999'"),
     (["pbx", "lines", 1, "number"], "+493023125100", "Two line numbers are '+493023125100'"),
