@@ -30,9 +30,37 @@ class Reason(StrEnum):
     CERTIFICATE_MISMATCH = "certificate_mismatch"
     TLS_FAILED = "tls_failed"
     REQUEST_NOT_BUILT = "request_not_built"
+    DIAL_PLAN_REFUSED = "dial_plan_refused"
+    ADMIN_PASSCODE_MISSING = "admin_passcode_missing"
+    # nothing was sent, because of what the lines show: the deed would have been another one than its name says
+    LINES_UNKNOWN = "lines_unknown"
+    NOTHING_RINGS = "nothing_rings"
+    SEVERAL_RING = "several_ring"
+    SOMETHING_RINGS = "something_rings"
+    SEVERAL_CALLS = "several_calls"
+    IN_A_CALL = "in_a_call"
+    NOTHING_TO_END = "nothing_to_end"
+    NOTHING_TO_HOLD = "nothing_to_hold"
+    NOTHING_TO_RESUME = "nothing_to_resume"
+    NOTHING_TO_CANCEL = "nothing_to_cancel"
+    # nothing was sent, because of the keys
+    KEYS_MISSING = "keys_missing"
+    KEYS_TOO_MANY = "keys_too_many"
+    KEY_UNKNOWN = "key_unknown"
+    KEY_OUT_OF_RANGE = "key_out_of_range"
+    KEY_GUARDED = "key_guarded"
+    KEY_NEEDS_CALL = "key_needs_call"
+    KEY_NEEDS_IDLE = "key_needs_idle"
+    KEY_AMBIGUOUS = "key_ambiguous"
+    NO_NUMBER_ENTERED = "no_number_entered"
+    MUTE_KEY_UNKNOWN = "mute_key_unknown"
+    MUTE_KEY_OTHERWISE = "mute_key_otherwise"
     # the phone said no
     SAID_NO = "said_no"
     SAID_NO_CLICK_TO_DIAL = "said_no_click_to_dial"
+    KEY_NOT_ACCEPTED = "key_not_accepted"
+    RESTART_NOT_ACCEPTED = "restart_not_accepted"
+    RESET_NOT_ACCEPTED = "reset_not_accepted"
     NO_SUCH_FUNCTION = "no_such_function"
     REQUEST_REJECTED = "request_rejected"
     MOVED_TO_HTTPS = "moved_to_https"
@@ -91,10 +119,107 @@ SENTENCES: Final[dict[Reason, tuple[str, str]]] = {
         "Check that the port speaks HTTPS and that the phone offers TLS 1.2 or later.",
     ),
     Reason.REQUEST_NOT_BUILT: ("The request could not be built, so nothing was sent.", "Report this: it is our fault."),
+    Reason.DIAL_PLAN_REFUSED: (
+        "This is not the name of a dial plan.",
+        "Use the phone's own name of it: small letters, digits and _, at most 20, such as dialing.",
+    ),
+    Reason.ADMIN_PASSCODE_MISSING: (
+        "A factory reset needs the phone's administrator passcode, and none was given.",
+        "Enter the administrator's web password of this phone; it is used once and not kept.",
+    ),
+    Reason.LINES_UNKNOWN: ("It is not known what the phone's lines are doing, so nothing was sent.", "Look first."),
+    Reason.NOTHING_RINGS: (
+        "Nothing rings on this phone, so nothing was sent.",
+        "The caller may have hung up, or somebody else took the call.",
+    ),
+    Reason.SEVERAL_RING: (
+        "Several calls ring on this phone and it cannot be told which one is meant, so nothing was sent.",
+        "Take or refuse the call on the phone itself.",
+    ),
+    Reason.SOMETHING_RINGS: (
+        "A call rings on this phone, and this could answer or refuse it, so nothing was sent.",
+        "Answer or refuse the ringing call first.",
+    ),
+    Reason.SEVERAL_CALLS: (
+        "There are several calls on this phone and it cannot be told which one is meant, so nothing was sent.",
+        "Do it on the phone itself, or end the other calls first.",
+    ),
+    Reason.IN_A_CALL: (
+        "A line of this phone is in use and this could disturb the call, so nothing was sent.",
+        "Wait until every line is idle, then try again.",
+    ),
+    Reason.NOTHING_TO_END: (
+        "There is no call on this phone to hang up, so nothing was sent.",
+        "If a call rings, refuse it instead.",
+    ),
+    Reason.NOTHING_TO_HOLD: (
+        "No call is connected on this phone; the hold command would take a held call back, so nothing was sent.",
+        "Answer the call first, or resume the held one.",
+    ),
+    Reason.NOTHING_TO_RESUME: (
+        "No call is on hold on this phone, so nothing was sent.",
+        "See on the phone whether the caller has hung up.",
+    ),
+    Reason.NOTHING_TO_CANCEL: (
+        "This phone is not dialling, so nothing was sent.",
+        "To end a call that is up, hang up; to turn a caller away, refuse the call.",
+    ),
+    Reason.KEYS_MISSING: ("No key was named.", "Name at least one key, such as VUP."),
+    Reason.KEYS_TOO_MANY: ("These are too many keys for one request.", "Send at most 64 keys at a time."),
+    Reason.KEY_UNKNOWN: (
+        "There is no key of this name.",
+        "Write keys in capitals as the vendor's CTI guide does: VUP, HOLD, LINE1, SOFT2, 0 to 9, * and #.",
+    ),
+    Reason.KEY_OUT_OF_RANGE: (
+        "This phone has no line, soft key or multi-purpose key of this number.",
+        "Lines are counted as the phone shows them, soft keys from 1 to 4; enter on the phone's page how many "
+        "multi-purpose keys it has.",
+    ),
+    Reason.KEY_GUARDED: (
+        "This key locks or unlocks the keypad and is not sent among other keys.",
+        "Use Lock keys or Unlock keys on the phone's page; it needs its own permission.",
+    ),
+    Reason.KEY_NEEDS_CALL: (
+        "This key works only while a call is connected, so nothing was sent.",
+        "Wait until the call is up.",
+    ),
+    Reason.KEY_NEEDS_IDLE: (
+        "This key means what it says only while every line of the phone is idle, so nothing was sent.",
+        "Wait until the phone is free.",
+    ),
+    Reason.KEY_AMBIGUOUS: (
+        "What this key would do at its place cannot be known, so nothing was sent.",
+        "Send the keys before it alone, look at the lines, then send the rest.",
+    ),
+    Reason.NO_NUMBER_ENTERED: (
+        "SEND means something only after a number has been entered, so nothing was sent.",
+        "Put the digits before SEND, or use click-to-call.",
+    ),
+    Reason.MUTE_KEY_UNKNOWN: (
+        "While no call is up the mute key may switch do-not-disturb on, and how this phone is set is not known.",
+        "Look up Mute Key Functions while idle (Phone Settings, Call Settings, General) on the phone and enter it on "
+        "its page here.",
+    ),
+    Reason.MUTE_KEY_OTHERWISE: (
+        "As this phone is set, its mute key does not do that while no call is up, so nothing was sent.",
+        "Change Mute Key Functions while idle on the phone, then enter it on the phone's page here.",
+    ),
     Reason.SAID_NO: ("The phone did not accept the command.", "See on the phone whether it can do this just now."),
     Reason.SAID_NO_CLICK_TO_DIAL: (
         "The phone did not accept the number.",
         "Check that Click-To-Dial is on (Phone Settings, Call Settings), and that a line is free.",
+    ),
+    Reason.KEY_NOT_ACCEPTED: (
+        "The phone did not accept the keys.",
+        "See on the phone whether a call ended meanwhile, and whether this model has the key.",
+    ),
+    Reason.RESTART_NOT_ACCEPTED: (
+        "The phone did not accept the restart.",
+        "It may want the administrator's passcode for it; otherwise restart it on its own web page.",
+    ),
+    Reason.RESET_NOT_ACCEPTED: (
+        "The phone did not accept the factory reset.",
+        "It wants the administrator's passcode, not the user's: enter that one.",
     ),
     Reason.NO_SUCH_FUNCTION: (
         "The phone does not know this command.",

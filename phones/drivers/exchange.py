@@ -27,17 +27,31 @@ HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the phone answered. `body` is read for status 200 only: any other status says all there is to know."""
+    """What the phone answered. `body` is read for status 200 only: any other status says all there is to know.
+
+    `readable` is False when the body was compressed or cut, which only a caller who said so gets to see.
+    """
 
     status: int
     location: str
     body: bytes
+    server: str = ""
+    readable: bool = True
 
 
 def exchange(
-    address: PhoneAddress, target: str, *, policy: AddressPolicy, trust: Trust | None, limits: Limits
+    address: PhoneAddress,
+    target: str,
+    *,
+    policy: AddressPolicy,
+    trust: Trust | None,
+    limits: Limits,
+    any_body: bool = False,
 ) -> Reply | PhoneError:
-    """GET `target` (path and query) once. Never raises, never repeats."""
+    """GET `target` (path and query) once. Never raises, never repeats.
+
+    `any_body`: a body that is too long is cut and a compressed one left out, where it is only looked at.
+    """
     try:
         policy.check(address.host, address.port)  # again when the socket opens; here before a URL is built from it
         context, pinned = _tls(address, trust)
@@ -54,7 +68,7 @@ def exchange(
     )
     try:
         with transport:
-            return _read(transport.handle_request(_request(address, target)), limits.reply_bytes)
+            return _read(transport.handle_request(_request(address, target)), limits.reply_bytes, any_body)
     except Exception as error:
         log.info("phone_exchange_failed", host=address.host, stage=transport.stage.name, error=type(error).__name__)
         return _failure(error, transport.stage)
@@ -65,18 +79,19 @@ def _request(address: PhoneAddress, target: str) -> httpx.Request:
     return httpx.Request("GET", f"{address.scheme}://{host}:{address.port}{target}", headers=HEADERS)
 
 
-def _read(response: httpx.Response, most_bytes: int) -> Reply | PhoneError:
-    location = response.headers.get("location", "")
+def _read(response: httpx.Response, most_bytes: int, any_body: bool) -> Reply | PhoneError:
+    location, server = response.headers.get("location", ""), response.headers.get("server", "")
     if response.status_code != 200:
-        return Reply(response.status_code, location, b"")
+        return Reply(response.status_code, location, b"", server)
     if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        return Unclear(Reason.COMPRESSED)
+        return Reply(200, location, b"", server, readable=False) if any_body else Unclear(Reason.COMPRESSED)
     body = bytearray()
     for piece in response.iter_raw():
         body += piece
         if len(body) > most_bytes:
-            return Unclear(Reason.TOO_LARGE)
-    return Reply(200, location, bytes(body))
+            cut = Reply(200, location, bytes(body[:most_bytes]), server, readable=False)
+            return cut if any_body else Unclear(Reason.TOO_LARGE)
+    return Reply(200, location, bytes(body), server)
 
 
 def _tls(address: PhoneAddress, trust: Trust | None) -> tuple[ssl.SSLContext | None, bytes | None]:

@@ -9,15 +9,16 @@ believable; a doubtful answer to a command is Unclear, because the command may h
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from phones.drivers.base import LineState, LineWord, PhoneState, PhoneWord
+from phones.drivers.base import AccountState, LineState, LineWord, PhoneState, PhoneWord
 from phones.drivers.errors import CredentialRefused, PhoneError, Reason, Refused, Unclear
 
 Envelope = Mapping[str, object]
 
 MOST_LINES: Final = 64
+MOST_ACCOUNTS: Final = 16
 LONGEST_TEXT: Final = 64  # characters of a number or a name
 
 # Bodies by which the phone refuses us, with "error" and, on some firmware, with "success".
@@ -30,6 +31,7 @@ _DENIED: Final = {
 _WRONG_PASSCODE: Final = re.compile(r"wrong([0-9]{1,2})")  # "wrong4": four tries left
 _NO: Final = frozenset({"failed", "false", "unknown", "invalid request", "error"})
 _YES: Final = frozenset({"true", "complete"})
+_REGISTERED: Final = frozenset({"1", "true"})
 
 _LINE_WORDS: Final = {
     "idle": LineWord.IDLE,
@@ -61,8 +63,28 @@ def envelope_of(body: bytes, said_no: Reason = Reason.SAID_NO) -> Envelope:
 
 
 def expect_accepted(envelope: Envelope) -> None:
-    """A command's answer: body true, "true" or "complete"."""
-    if _word(envelope.get("body")) not in _YES:
+    """An operation's or a dialled number's answer: body true, "true" or "complete"."""
+    _expect(envelope, _YES)
+
+
+def expect_keys_queued(envelope: Envelope) -> None:
+    """The answer to keys. The phone presses them afterwards, one by one."""
+    _expect(envelope, {"complete"})
+
+
+def expect_restart(envelope: Envelope) -> None:
+    """The answer to REBOOT."""
+    _expect(envelope, {"savereboot"})
+
+
+def expect_reset(envelope: Envelope) -> None:
+    """The answer to RESET."""
+    _expect(envelope, {"reset"})
+
+
+def _expect(envelope: Envelope, words: Collection[str]) -> None:
+    """Success with any other body: something answered, and nobody knows what it has done."""
+    if _word(envelope.get("body")) not in words:
         raise Unclear(Reason.NOT_THE_EXPECTED_JSON)
 
 
@@ -75,6 +97,20 @@ def lines_of(envelope: Envelope) -> tuple[LineState, ...]:
     if len({line.line for line in lines}) != len(lines):
         raise Unclear(Reason.NOT_THE_EXPECTED_JSON)
     return lines
+
+
+def accounts_of(envelope: Envelope) -> tuple[AccountState, ...]:
+    """All accounts, set up or not: at most as many as there are numbers for them, since none may come twice.
+
+    None at all is believed: a phone fresh from its box.
+    """
+    items = envelope.get("body")
+    if not isinstance(items, list):
+        raise Unclear(Reason.NOT_THE_EXPECTED_JSON)
+    accounts = tuple(_account(item) for item in items)
+    if len({account.account for account in accounts}) != len(accounts):
+        raise Unclear(Reason.NOT_THE_EXPECTED_JSON)
+    return accounts
 
 
 def phone_state_of(envelope: Envelope) -> PhoneState:
@@ -151,6 +187,28 @@ def _line(item: object) -> LineState:
         remote_name=_first_text(item, _REMOTE_NAME_KEYS),
         raw=item,
     )
+
+
+def _account(item: object) -> AccountState:
+    if not isinstance(item, dict):
+        raise Unclear(Reason.NOT_THE_EXPECTED_JSON)
+    number = _small_number(item.get("id"))
+    if number is None or not 1 <= number <= MOST_ACCOUNTS:
+        raise Unclear(Reason.NOT_THE_EXPECTED_JSON)
+    return AccountState(
+        account=number,
+        registered=_says_registered(item.get("reg")),
+        sip_id=_first_text(item, ("sip_id",)),
+        sip_server=_first_text(item, ("sip_server",)),
+        name=_first_text(item, ("name",)),
+        raw=item,
+    )
+
+
+def _says_registered(value: object) -> bool:
+    """1, "1", true or "true". Whatever else it says is never taken for registered."""
+    number = _small_number(value)
+    return (str(number) if number is not None else _word(value)) in _REGISTERED
 
 
 def _small_number(value: object) -> int | None:

@@ -22,12 +22,20 @@ LONGEST_PASSCODE: Final = 128  # no phone takes more, and a phone's own parser i
 
 
 class Function(StrEnum):
-    """The CTI functions we use. No other path can be asked for."""
+    """The CTI functions of the guide. No other path can be asked for."""
 
     MAKE_CALL = "/cgi-bin/api-make_call"
     PHONE_OPERATION = "/cgi-bin/api-phone_operation"
     LINE_STATUS = "/cgi-bin/api-get_line_status"
     PHONE_STATUS = "/cgi-bin/api-get_phone_status"
+    ACCOUNTS = "/cgi-bin/api-get_accounts"
+    SEND_KEY = "/cgi-bin/api-send_key"
+    SYS_OPERATION = "/cgi-bin/api-sys_operation"
+
+
+# Every known client sends the colon between keys as it is; whether a phone understands %3A there nobody knows. The
+# sign # must be %23, or the request ends at it.
+_SENT_AS_THEY_ARE: Final[Mapping[str, str]] = {"keys": ":*"}
 
 
 class CtiClient:
@@ -48,12 +56,14 @@ class CtiClient:
         read: Callable[[Envelope], Answer],
         parameters: Mapping[str, str] | None = None,
         said_no: Reason = Reason.SAID_NO,
+        instead_of_passcode: Secret | None = None,
     ) -> Answer:
         """What `read` makes of the answer of a phone that said "success"; every other outcome is a PhoneError.
 
         `said_no`: the reason to give when the phone answers "error", where the function has a usual one.
+        `instead_of_passcode`: for this one request; it is not kept.
         """
-        outcome = self._outcome(function, read, parameters or {}, said_no)
+        outcome = self._outcome(function, read, parameters or {}, said_no, instead_of_passcode or self._passcode)
         if isinstance(outcome, PhoneError):
             raise outcome
         return outcome
@@ -64,8 +74,9 @@ class CtiClient:
         read: Callable[[Envelope], Answer],
         parameters: Mapping[str, str],
         said_no: Reason,
+        passcode: Secret,
     ) -> Answer | PhoneError:
-        reply = self._exchange(function, parameters)
+        reply = self._exchange(function, parameters, passcode)
         if isinstance(reply, PhoneError):
             return reply
         if reply.status != 200:
@@ -76,9 +87,9 @@ class CtiClient:
             # Without the frames that hold the reply: a phone may repeat in it what we sent, passcode and all.
             return error.with_traceback(None)
 
-    def _exchange(self, function: Function, parameters: Mapping[str, str]) -> Reply | PhoneError:
+    def _exchange(self, function: Function, parameters: Mapping[str, str], passcode: Secret) -> Reply | PhoneError:
         try:
-            target = _target(function, self._passcode.reveal(), parameters)
+            target = _target(function, passcode.reveal(), parameters)
         except (SecretError, ValueError):
             return NothingSent(Reason.PASSCODE_MISSING)
         return exchange(self._address, target, policy=self._policy, trust=self._trust, limits=self._limits)
@@ -89,7 +100,9 @@ def _target(function: Function, passcode: str, parameters: Mapping[str, str]) ->
     if not 1 <= len(passcode) <= LONGEST_PASSCODE:
         raise ValueError("no usable passcode")  # an empty one would count as a wrong one, and phones lock
     pairs = {"passcode": passcode, **parameters}
-    return f"{function}?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in pairs.items())
+    return f"{function}?" + "&".join(
+        f"{name}={quote(value, safe=_SENT_AS_THEY_ARE.get(name, ''))}" for name, value in pairs.items()
+    )
 
 
 def _refusal_by_status(reply: Reply, address: PhoneAddress, function: Function) -> PhoneError:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from phones.drivers.base import LineWord, PhoneWord
 from phones.drivers.errors import PhoneError, Reason, Unclear
-from phones.drivers.grandstream.answers import envelope_of, lines_of, phone_state_of
+from phones.drivers.grandstream.answers import accounts_of, envelope_of, lines_of, phone_state_of
 
 
 def answer(body: object, response: str = "success") -> bytes:
@@ -102,6 +102,52 @@ def test_the_same_key_twice_with_the_same_value_is_no_contradiction() -> None:
     assert envelope_of(b'{"response":"success","body":true,"body":true}')["body"] is True
 
 
+@pytest.mark.parametrize(
+    ("said", "registered"),
+    [
+        *[(yes, True) for yes in (1, "1", True, "true", "True", "01")],
+        *[
+            (no, False)
+            for no in (0, "0", False, "false", "", None, 2, -1, "yes", "registered", [1], {"status": "0"}, 1.0)
+        ],
+    ],
+    ids=repr,
+)
+def test_an_account_is_registered_only_when_the_phone_says_so(said: object, registered: bool) -> None:
+    [found] = accounts_of(envelope_of(answer([{"id": 1, "reg": said}])))
+    assert found.registered is registered
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *[{}, "idle", None, True, [1], [None], [{}], [{"reg": 1}], [{"id": 0}], [{"id": 17}], [{"id": True}]],
+        *[[{"id": 1.5}], [{"id": "١"}], [{"id": 1}, {"id": 1}], [{"id": 1}, {"id": "1"}]],
+        [{"id": number} for number in range(1, 18)],
+    ],
+    ids=repr,
+)
+def test_unbelievable_accounts_are_not_reported_at_all(body: object) -> None:
+    with pytest.raises(Unclear) as caught:
+        accounts_of(envelope_of(answer(body)))
+    assert caught.value.reason is Reason.NOT_THE_EXPECTED_JSON
+
+
+def test_a_phone_without_accounts_is_believed_and_texts_of_accounts_are_cleaned() -> None:
+    assert accounts_of(envelope_of(answer([]))) == ()
+    item = {
+        "id": "2",
+        "reg": "1",
+        "sip_id": 204,
+        "sip_server": "pbx\r\n" + "x" * 500,
+        "name": "Zoë\x00\u202e",
+        "auto_cfg": 1,
+    }
+    [found] = accounts_of(envelope_of(answer([item])))
+    assert (found.account, found.sip_id, found.sip_server, found.name) == (2, "204", "pbx" + "x" * 61, "Zoë")
+    assert "Zoë" not in repr(found)
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
@@ -111,9 +157,9 @@ anything = st.recursive(
 
 @given(st.binary(max_size=200) | anything.map(lambda value: json.dumps(value).encode()) | anything.map(answer))
 def test_no_answer_makes_anything_but_a_phone_error(raw: bytes) -> None:
-    for read in (envelope_of, lambda body: lines_of(envelope_of(body)), lambda body: phone_state_of(envelope_of(body))):
+    for read in (dict, lines_of, accounts_of, phone_state_of):
         try:
-            read(raw)
+            read(envelope_of(raw))
         except PhoneError as error:
             assert error.__context__ is None
 
