@@ -5,7 +5,11 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 from psycopg.types.range import TimestamptzRange
 
-from phones.models import Assignment, Phone, PhoneStatus
+from phones.drivers.errors import SENTENCES, Reason
+from phones.health import Kind, Sight
+from phones.lease import disown
+from phones.looks import look_at_once, note
+from phones.models import Assignment, Phone
 
 
 class PhoneProblem(Exception):
@@ -42,43 +46,33 @@ def release_phone(*, phone: Phone, at: datetime) -> list[Assignment]:
 
 @transaction.atomic
 def save_phone(*, phone: Phone, passcode_entered: bool) -> Phone:
-    """Store a phone. A newly entered passcode lifts the stop that a refused one had put on it."""
+    """Store a phone and have it looked at at once.
+
+    A newly entered passcode lifts the stop that a refused one had put on it; what the phone says to the old passcode
+    in this moment no longer counts.
+    """
     if passcode_entered:
         phone.passcode_refused_at = None
+        disown(phone_id=phone.pk)
     phone.save()
+    look_at_once(phone_id=phone.pk)
     return phone
 
 
 def note_phone_answered(*, phone_id: int, at: datetime) -> None:
-    """A phone gave a believable answer."""
-    _note(phone_id=phone_id, at=at, reachable=True, reason_code="", sentence="")
+    """A phone gave a believable answer: its breaker closes, its next look is in a minute."""
+    note(phone_id=phone_id, sight=Sight(Kind.ANSWERED), at=at)
 
 
 def note_phone_silent(*, phone_id: int, at: datetime, reason_code: str, sentence: str) -> None:
-    """A phone did not answer, or not as itself."""
-    _note(phone_id=phone_id, at=at, reachable=False, reason_code=reason_code, sentence=sentence)
+    """A phone did not answer, or not as itself: it is looked at again within seconds."""
+    note(phone_id=phone_id, sight=Sight(Kind.SILENT, reason_code, sentence), at=at)
 
 
-def note_passcode_refused(*, phone_id: int, at: datetime) -> None:
+def note_passcode_refused(
+    *, phone_id: int, at: datetime, reason_code: str = Reason.UNAUTHORIZED, sentence: str = ""
+) -> None:
     """The phone refused our passcode: nothing more is sent to it until a person enters a new one."""
     Phone.objects.filter(pk=phone_id, passcode_refused_at=None).update(passcode_refused_at=at)
-
-
-def _note(*, phone_id: int, at: datetime, reachable: bool, reason_code: str, sentence: str) -> None:
-    status, created = PhoneStatus.objects.get_or_create(
-        phone_id=phone_id,
-        defaults={
-            "reachable": reachable,
-            "reason_code": reason_code,
-            "sentence": sentence[:300],
-            "since": at,
-            "looked_at": at,
-        },
-    )
-    if created:
-        return
-    if status.reachable != reachable:
-        status.since = at
-    status.reachable, status.reason_code, status.sentence = reachable, reason_code, sentence[:300]
-    status.looked_at = at
-    status.save()
+    said = sentence or SENTENCES[Reason.UNAUTHORIZED][0]
+    note(phone_id=phone_id, sight=Sight(Kind.PASSCODE_REFUSED, reason_code, said), at=at)

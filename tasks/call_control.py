@@ -16,6 +16,7 @@ from crmconnector.screenpop.publisher import touch_pops, wake
 from phones.connection import driver_for
 from phones.drivers.base import LineState, LineWord, PhoneDriver
 from phones.drivers.errors import CredentialRefused, NothingSent, PhoneError, Refused
+from phones.looks import put_person_first
 from phones.services import note_passcode_refused, note_phone_answered, note_phone_silent
 from tasks.celery import app
 
@@ -41,6 +42,7 @@ def enqueue(command_ids: list[UUID]) -> bool:
 
 def carry_out(command_id: UUID) -> None:
     """The whole path of one command. Killed anywhere in here, it never sends twice: see the sweeper."""
+    put_person_first(CallCommand.objects.filter(pk=command_id).values("phone"))
     grant = grant_command(command_id=command_id, now=utc_now())
     show(command_id)
     if grant is None:

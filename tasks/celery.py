@@ -9,9 +9,10 @@ import os
 
 import django
 from celery import Celery
-from celery.signals import worker_init, worker_ready
+from celery.signals import worker_init, worker_process_init, worker_ready, worker_shutdown, worker_shutting_down
 from django.apps import apps
 from django.conf import settings
+from django.db import connections
 
 from crmconnector.checks import refuse_wrong_settings
 
@@ -19,7 +20,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crmconnector.settings")
 if not apps.ready:
     django.setup()
 
-app = Celery("crmconnector", include=["tasks.call_control"])
+app = Celery("crmconnector", include=["tasks.call_control", "tasks.device_control"])
 app.conf.update(
     broker_url=settings.BROKER_URL,
     task_default_queue="phone_control",
@@ -57,3 +58,26 @@ def _start_signs_of_life(**_: object) -> None:
     from tasks.heartbeat import keep_writing  # it needs the models, which need the line above
 
     keep_writing()
+
+
+@worker_ready.connect
+def _start_looking(**_: object) -> None:
+    """In the main process alone, whatever the pool; from its own thread it looks at the phones until we stop."""
+    from tasks.device_control import DESK
+    from tasks.device_health import start_looking
+
+    looker = start_looking()
+
+    def stop(**_: object) -> None:
+        looker.stop()
+        DESK.close()
+
+    worker_shutting_down.connect(lambda **_: looker.stop_soon(), weak=False)
+    worker_shutdown.connect(stop, weak=False)
+
+
+@worker_process_init.connect
+def _forget_inherited_connections(**_: object) -> None:
+    """A child that is forked later inherits the pool of the looking thread: the sockets are the parent's to use."""
+    for connection in connections.all():
+        getattr(connection, "_connection_pools", {}).clear()

@@ -11,7 +11,7 @@ Nobody tells the second: one only notices that events which must have happened d
 What each class is for, as Asterisk 22 behaves (the lab tests prove it):
 
     none       Login, Ping, Logoff, ListCommands, QueueStatus: every user may
-    reporting  CoreShowChannels; the product sends nothing else that needs a class
+    reporting  CoreShowChannels, and Getvar for the model, firmware and registration of each phone
     read       system: FullyBooted, Shutdown; agent: QueueCaller…, AgentCalled …; call: every other event that we
                follow, also AttendedTransfer, ParkedCall, Pickup and OriginateResponse
 """

@@ -182,15 +182,3 @@ class CommandChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.state} by {self.by}"
-
-
-class PhoneLease(models.Model):
-    """One request at a time per phone. The token only grows: a late worker's writes carry an old one: refused."""
-
-    phone = models.OneToOneField("phones.Phone", models.CASCADE, primary_key=True, related_name="lease")
-    token = models.BigIntegerField(default=0)
-    held_until = models.DateTimeField(null=True, blank=True)
-    command = models.ForeignKey(CallCommand, models.SET_NULL, null=True, blank=True, related_name="+")
-
-    def __str__(self) -> str:
-        return f"{self.phone_id}: {self.token}"

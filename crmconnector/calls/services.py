@@ -14,11 +14,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 
-from crmconnector.calls.models import CallCommand, CommandChange, CommandKind, CommandState, Leg, PhoneLease
-from crmconnector.common.clock import CLICK_VALID_SECONDS, LEASE_SECONDS
+from crmconnector.calls.models import CallCommand, CommandChange, CommandKind, CommandState, Leg
+from crmconnector.common.clock import CLICK_VALID_SECONDS
 from crmconnector.users.models import User
+from phones.lease import give_back, take_lease
 from phones.models import Assignment, Phone
 
 UNSENT = (CommandState.REQUESTED,)
@@ -98,7 +99,7 @@ def grant_command(*, command_id: UUID, now: datetime) -> Grant | None:
         if problem:
             _move(command.pk, UNSENT, problem[0], now, by="worker", reason_code=problem[1], sentence=problem[2])
             return None
-        token = _take_lease(command, now)
+        token = take_lease(phone_id=command.phone_id, holder=f"command {command.pk}", now=now)
         if token is None:
             _move(command.pk, UNSENT, CommandState.REFUSED, now, by="worker", reason_code="phone_busy",
                   sentence="Your phone is carrying out another order. This one was not sent.")  # fmt: skip
@@ -120,7 +121,7 @@ def record_outcome(*, grant: Grant, outcome: Outcome, now: datetime) -> bool:
             extra["sent_at"] = now
         moved = _move(grant.command_id, (CommandState.GRANTED,), outcome.state, now, by="worker", path="phone",
                       own_token=grant.token, **extra)  # fmt: skip
-        PhoneLease.objects.filter(phone_id=grant.phone.pk, token=grant.token).update(held_until=None)
+        give_back(phone_id=grant.phone.pk, token=grant.token)
     return moved
 
 
@@ -187,18 +188,6 @@ def _why_not_now(command: CallCommand, now: datetime) -> tuple[CommandState, str
     except CommandProblem as problem:
         return CommandState.REFUSED, problem.code, problem.sentence
     return None
-
-
-def _take_lease(command: CallCommand, now: datetime) -> int | None:
-    """The phone's lease with its next token; None while another request is under way."""
-    PhoneLease.objects.get_or_create(phone_id=command.phone_id)
-    free = Q(held_until=None) | Q(held_until__lte=now)
-    taken = PhoneLease.objects.filter(free, phone_id=command.phone_id).update(
-        token=F("token") + 1, held_until=now + timedelta(seconds=LEASE_SECONDS), command=command
-    )
-    if taken != 1:
-        return None
-    return PhoneLease.objects.values_list("token", flat=True).get(phone_id=command.phone_id)
 
 
 def _open_commands(leg_ids: Iterable[int]) -> list[CallCommand]:

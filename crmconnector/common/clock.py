@@ -24,6 +24,11 @@ LEADER_GRACE_SECONDS = 5.0
 FORGOTTEN_TRANSACTION_SECONDS = 8.0  # of a frozen listener; less than its lease
 CALLS_CHECK_SECONDS = 300.0  # how often the calls we believe in are held against the list of the PBX
 LIST_SETTLES_SECONDS = 0.25  # so long after the list Asterisk has sent what it had queued behind it
+PHONE_LOOK_SECONDS = 60.0  # a worker looks at each phone so often while all is well
+PHONE_LOOK_AGAIN_SECONDS = (3.0, 5.0)  # after the first trouble, and while a restart is awaited: between these
+PHONE_BACK_OFF_SECONDS = 300.0  # a phone that stays away is looked at no less often than this
+PHONE_ACCOUNTS_SECONDS = 300.0  # its accounts are asked for so often
+RESTART_WATCH_SECONDS = 180.0  # so long after a restart was sent the phone's going away proves it
 
 
 def utc_now() -> datetime:

@@ -38,6 +38,8 @@ _SECRET_PAIR: Final = re.compile(
 )
 _AUTHORIZATION: Final = re.compile(r"\b(bearer|basic|digest)\s{1,3}[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
 _USERINFO: Final = re.compile(r"(?<=://)[^/\s]*@")
+# The word by which a phone's own notifications are known stands in the path of their address.
+_EVENT_TOKEN: Final = re.compile(r"(phone-events(?:/|%2F){1,3})[^/%\s?&\"'<>]+", re.IGNORECASE)
 _NUMBER_PAIR: Final = re.compile(
     rf"(?P<name>(?:{_TELEPHONE})[A-Za-z0-9_-]{{0,40}}[\"']?\s{{0,3}}(?:=|:|%3D)\s{{0,3}}[\"']?)"
     r"(?P<value>(?:\+|%2B)?\d[\d ()./-]{4,})",
@@ -82,6 +84,7 @@ def redact_text(text: str, *, block: bool = False) -> str:
     cut = _SECRET_PAIR.sub(rf"\g<name>{MASK}", cut)
     cut = _AUTHORIZATION.sub(rf"\1 {MASK}", cut)
     cut = _USERINFO.sub(f"{MASK}@", cut)
+    cut = _EVENT_TOKEN.sub(rf"\g<1>{MASK}", cut)
     cut = _NUMBER_PAIR.sub(lambda match: match["name"] + shorten_numbers(match["value"]), cut)
     return cut.translate(_CONTROLS_OF_A_BLOCK if block else _CONTROLS)
 

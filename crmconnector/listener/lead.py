@@ -11,6 +11,7 @@ from crmconnector.asterisk.ami_events import FOLLOWED
 from crmconnector.common.clock import LEADER_RENEW_SECONDS, utc_now
 from crmconnector.common.database import until_done
 from crmconnector.listener import link
+from crmconnector.listener.contacts import ContactWatch
 from crmconnector.listener.deeds import Deeds, instant
 from crmconnector.listener.fence import Fenced, next_epoch
 from crmconnector.listener.hearing import Hearing
@@ -49,6 +50,7 @@ class Lead:
                 hearing.run(),
                 hearing.check_for_ever(),
                 hearing.learn_rights(),
+                ContactWatch(self.pbx.pk, epoch, self._client).run(),
                 writer.run(),
                 writer.wake_for_ever(),
                 self._tell_link(epoch),

@@ -13,7 +13,9 @@ from crmconnector.common.clock import COMMAND_RECONCILE_SECONDS, COMMAND_TRUTH_S
 from crmconnector.listener.models import Heartbeat
 from crmconnector.pbx.models import PbxLink
 from crmconnector.screenpop.publisher import touch_pops, wake
+from phones.orders import end_stale_orders, note_relayed, orders_to_relay
 from tasks.call_control import enqueue
+from tasks.device_control import enqueue_orders
 
 RELAY_AGAIN_SECONDS = 2.0
 HEARTBEAT_SECONDS = 3.0
@@ -34,6 +36,7 @@ def sweep() -> None:
     changed = [command for command in commands if _ended_or_told(command, now)]
     wake(touch_pops(legs=[(command.leg.call_id, command.user_id) for command in changed], now=now))
     _relay([command for command in commands if command not in changed], now)
+    _sweep_orders(now)
     _give_sign_of_life(now)
 
 
@@ -99,6 +102,14 @@ def _relay(commands: list[CallCommand], now: datetime) -> None:
     ]
     if due and enqueue(due):
         CallCommand.objects.filter(pk__in=due).update(relayed_at=now)
+
+
+def _sweep_orders(now: datetime) -> None:
+    """The same for orders to the phones themselves."""
+    end_stale_orders(now=now)
+    due = orders_to_relay(now=now)
+    if due and enqueue_orders(due):
+        note_relayed(order_ids=due, now=now)
 
 
 def _give_sign_of_life(now: datetime) -> None:

@@ -15,6 +15,7 @@ from crmconnector.web.forms.contacts import ContactForm
 from crmconnector.web.forms.pbx import PbxForm
 from crmconnector.web.forms.people import PersonForm
 from crmconnector.web.forms.phones import AccountForms, PhoneForm
+from crmconnector.web.phone_acts import set_phone_rights
 from phones.models import Assignment, Phone
 from phones.services import assign_phone, release_phone, save_phone
 
@@ -112,7 +113,9 @@ def keep_person(*, actor: User, form: PersonForm, password: str = "", session: s
     if made:
         person.set_password(password)
     person = save_person(actor=actor, user=person, teams=form.cleaned_data["teams"], keep_session=session)
-    details = {"changed": form.changed_data, "role": person.role, "active": person.is_active}
+    rights = set_phone_rights(actor=actor, person=person, wanted=form.cleaned_data["phone_rights"])
+    changed = [field for field in form.changed_data if field != "phone_rights"]  # boxes that cannot be ticked
+    details = {"changed": changed, "role": person.role, "active": person.is_active, **rights}
     record_act(actor=actor, action="user.added" if made else "user.changed", target=person, details=details)
     return person
 

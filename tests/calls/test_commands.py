@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from crmconnector.calls.models import CallCommand, CommandState, Leg, PhoneLease
+from crmconnector.calls.models import CallCommand, CommandState, Leg
 from crmconnector.calls.services import (
     CommandProblem,
     Outcome,
@@ -19,6 +19,7 @@ from crmconnector.calls.services import (
 )
 from crmconnector.common.clock import utc_now
 from crmconnector.listener.dispatch import handle_batch
+from phones.models import PhoneLease
 from phones.services import note_passcode_refused, release_phone
 from tests.support.story import answered_call, group_call, inbound_call
 

@@ -107,4 +107,5 @@ def test_a_wrong_passcode_is_tried_once_and_the_phone_left_alone(stage):
     ended(press_answer(stage.rows.users[0]), "refused")
     phone.refresh_from_db()
     assert phone.passcode_refused_at is not None
-    assert len(stage.office.journal("201")) == 1
+    # By the look of a worker or by the press, whichever came first: one of them, once.
+    assert [row["step"] for row in stage.office.journal("201")].count("passcode") == 1

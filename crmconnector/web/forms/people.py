@@ -1,6 +1,6 @@
 """Forms for people, teams and passwords."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from crmconnector.contacts.models import no_controls
 from crmconnector.users.models import Role, Team, User
+from crmconnector.web.phone_acts import grantable_by, rights_given, who_may_grant
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -31,7 +32,34 @@ def password_field(
     )  # fmt: skip
 
 
+PHONE_RIGHTS = {
+    "reboot_phone": gettext_lazy("May restart phones"),
+    "reset_phone": gettext_lazy("May set phones back to factory settings"),
+    "lock_phone": gettext_lazy("May lock and unlock the keys of phones"),
+}
+RIGHTS_MEAN = gettext_lazy("Administrators only, and each by name. You can give and take what you have yourself.")
+
+
+class RightsBoxes(forms.CheckboxSelectMultiple):
+    """Boxes that the one who looks may not change are shown as they are, and cannot be ticked."""
+
+    fixed: frozenset[str] = frozenset()
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if str(value) in self.fixed:
+            option["attrs"]["disabled"] = True
+        return option
+
+
 class PersonForm(forms.ModelForm):
+    phone_rights = forms.MultipleChoiceField(
+        label=gettext_lazy("Rights over phones"),
+        choices=list(PHONE_RIGHTS.items()),
+        required=False,
+        widget=RightsBoxes,
+        help_text=RIGHTS_MEAN,
+    )
     teams = forms.ModelMultipleChoiceField(
         label=gettext_lazy("Teams"),
         queryset=Team.objects.all(),
@@ -52,9 +80,10 @@ class PersonForm(forms.ModelForm):
         }
         widgets = {"username": forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"})}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, actor: User | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["full_name"].required = True
+        self._offer_rights(actor)
         self.fields["full_name"].validators.append(no_controls)
         if self.instance.pk and self.instance.is_superuser:
             self.initial["role"] = Role.ADMINISTRATOR  # what a superuser is here, whatever the column says
@@ -62,6 +91,25 @@ class PersonForm(forms.ModelForm):
             self.initial["teams"] = list(self.instance.teams.all())
         else:
             del self.fields["is_active"]
+
+    def _offer_rights(self, actor: User | None) -> None:
+        """As they are stored; what the actor may not change cannot be ticked, and who could is told."""
+        person, boxes = self.instance, cast(RightsBoxes, self.fields["phone_rights"].widget)
+        if person.pk:
+            self.initial["phone_rights"] = sorted(rights_given(person))
+        if person.pk and person.is_superuser:
+            boxes.fixed, told = frozenset(PHONE_RIGHTS), _("The first administrator has all of them.")
+        else:
+            boxes.fixed = frozenset(PHONE_RIGHTS) - (grantable_by(actor) if actor else set())
+            told = " ".join(self._who_could(boxes.fixed))
+        self.fields["phone_rights"].help_text = f"{RIGHTS_MEAN} {told}".strip()
+
+    @staticmethod
+    def _who_could(codenames: frozenset[str]) -> list[str]:
+        names = who_may_grant(codenames) if codenames else {}
+        text = _("“%(right)s” can be changed by %(names)s.")
+        known = [(PHONE_RIGHTS[one], ", ".join(names[one])) for one in PHONE_RIGHTS if names.get(one)]
+        return [text % {"right": right, "names": told} for right, told in known]
 
     def clean_username(self) -> str:
         username = User.normalize_username(self.cleaned_data["username"])

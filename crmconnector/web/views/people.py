@@ -30,7 +30,7 @@ def people(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @administrators_only
 def person_new(request: HttpRequest) -> HttpResponse:
-    form = PersonForm(request.POST or None)
+    form = PersonForm(request.POST or None, actor=signed_in(request))
     word = PasswordForm(request.POST or None, person=form.instance)  # its name is filled in when the form is checked
     if request.method == "POST" and form.is_valid() and word.is_valid():
         password = word.cleaned_data["password"] or made_password()
@@ -46,7 +46,7 @@ def person_new(request: HttpRequest) -> HttpResponse:
 @administrators_only
 def person_edit(request: HttpRequest, user_id: int) -> HttpResponse:
     one = get_object_or_404(User, pk=user_id)
-    heading, form = one.display_name, PersonForm(request.POST or None, instance=one)
+    heading, form = one.display_name, PersonForm(request.POST or None, instance=one, actor=signed_in(request))
     if request.method == "POST" and form.is_valid():
         try:
             keep_person(actor=signed_in(request), form=form, session=request.session.session_key or "")

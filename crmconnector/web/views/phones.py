@@ -1,5 +1,6 @@
-"""Phones, for administrators: the list, adding, editing, and who sits where."""
+"""Phones, for administrators: the list, the page of one, adding, editing, and who sits where."""
 
+from datetime import datetime
 from typing import cast
 
 from django.contrib import messages
@@ -10,15 +11,31 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from crmconnector.calls.selectors import open_legs
 from crmconnector.common.clock import utc_now
-from crmconnector.web.access import administrators_only, page_of, searched
+from crmconnector.web.access import administrators_only
 from crmconnector.web.acts import give_phone, keep_phone, take_phone_back
-from crmconnector.web.desk_page import Tab
-from crmconnector.web.forms.phones import AccountForms, AccountFormSet, AssignForm, PhoneForm
+from crmconnector.web.context import Shell
+from crmconnector.web.doctor_page import capabilities
+from crmconnector.web.fleet import (
+    Moment,
+    asked_ids,
+    columns,
+    deaf_pbxes,
+    fleet_page,
+    fleet_rows,
+    fleet_size,
+    fleet_tabs,
+    wanted_of,
+)
+from crmconnector.web.forms.phones import AccountForms, AccountFormSet, AssignForm, KeysForm, PhoneForm
 from crmconnector.web.people import signed_in
-from crmconnector.web.phone_words import phone_health, phone_row
+from crmconnector.web.phone_acts import new_key
+from crmconnector.web.phone_page import PhoneNow, guarded_offers, hints_of
+from crmconnector.web.phone_page import phone_now as phone_as_it_is
+from phones.drivers.grandstream.keys import KEYS
 from phones.models import Phone
-from phones.selectors import find_phones, needing_attention, nobody_assigned, phones_overview
+from phones.selectors import phones_overview
 from phones.services import PhoneProblem
 
 MOST_HISTORY = 50
@@ -27,26 +44,37 @@ MOST_HISTORY = 50
 @require_safe
 @administrators_only
 def phones(request: HttpRequest) -> HttpResponse:
-    now, text, which = utc_now(), searched(request), request.GET.get("show", "")
-    found = find_phones(phones_overview(at=now), text, at=now)
-    if which == "attention":
-        found = needing_attention(found)
-    elif which == "nobody":
-        found = nobody_assigned(found, at=now)
-    page = page_of(request, found)
-    tabs = [Tab("all", _("All")), Tab("attention", _("Need attention")), Tab("nobody", _("Nobody assigned"))]
+    shell, wanted = Shell(request), wanted_of(request)
+    moment = Moment(utc_now(), deaf_pbxes(shell))
+    page, rows = fleet_page(moment, wanted, request.GET.get("page"))
     context = {
-        "page": page, "rows": [phone_row(phone) for phone in page], "text": text, "tabs": tabs,
-        "which": which if which in ("attention", "nobody") else "all",
-        "total": Phone.objects.count(), "attention": needing_attention(Phone.objects.all()).count(),
+        "page": page, "rows": rows, "ids": ",".join(str(row.phone.pk) for row in rows), "wanted": wanted,
+        "columns": columns(wanted), "tabs": fleet_tabs(moment, text=wanted.text), "fleet": fleet_size(), "shell": shell,
     }  # fmt: skip
     return render(request, "phones/phones.html", context)
 
 
 @require_safe
 @administrators_only
+def phones_live(request: HttpRequest) -> HttpResponse:
+    """What changes in the rows that one page shows, and the counts of its filters; each swapped into its own place."""
+    shell, wanted = Shell(request), wanted_of(request)
+    moment = Moment(utc_now(), deaf_pbxes(shell))
+    rows = fleet_rows(asked_ids(request), at=moment.at, deaf=moment.deaf)
+    tabs = fleet_tabs(moment, text=wanted.text)
+    return render(request, "phones/live_rows.html", {"rows": rows, "tabs": tabs, "shell": shell})
+
+
+@require_safe
+@administrators_only
 def phone(request: HttpRequest, phone_id: int) -> HttpResponse:
-    return _phone_page(request, _phone(phone_id), AssignForm())
+    return show_phone(request, phone_id)
+
+
+@require_safe
+@administrators_only
+def phone_now(request: HttpRequest, phone_id: int) -> HttpResponse:
+    return show_phone_now(request, phone_id)
 
 
 @sensitive_post_parameters("passcode")
@@ -67,7 +95,7 @@ def phone_edit(request: HttpRequest, phone_id: int) -> HttpResponse:
 @require_POST
 @administrators_only
 def phone_assign(request: HttpRequest, phone_id: int) -> HttpResponse:
-    one, form = _phone(phone_id), AssignForm(request.POST)
+    one, form = get_object_or_404(Phone, pk=phone_id), AssignForm(request.POST)
     if form.is_valid():
         wanted = form.cleaned_data
         from_at = wanted["from_at"] or utc_now()
@@ -80,7 +108,7 @@ def phone_assign(request: HttpRequest, phone_id: int) -> HttpResponse:
         else:
             messages.info(request, _("%(phone)s is assigned.") % {"phone": one.name})
             return redirect("phone", one.pk)
-    return _phone_page(request, one, form)
+    return show_phone(request, one.pk, form=form)
 
 
 @require_POST
@@ -93,15 +121,37 @@ def phone_release(request: HttpRequest, phone_id: int) -> HttpResponse:
     return redirect("phone", one.pk)
 
 
+def show_phone(
+    request: HttpRequest, phone_id: int, *, form: AssignForm | None = None, keys_form: KeysForm | None = None
+) -> HttpResponse:
+    """The page of one phone, with the errors of the form that was sent."""
+    one, shell, user = _phone(phone_id), Shell(request), signed_in(request)
+    now = now_of(one, shell)
+    history = one.assignments.select_related("user").order_by("-during")[:MOST_HISTORY]
+    sitting = now.seat.user if now.seat else None
+    context = {
+        "phone": one, "now": now, "seat": now.seat, "history": history, "form": form or AssignForm(), "shell": shell,
+        "keys_form": keys_form or KeysForm(), "keys_refused": sitting is not None and sitting.pk != user.pk,
+        "key": new_key(), "offers": guarded_offers(user), "key_names": KEYS.values(), "can_do": capabilities(one),
+        "hints": hints_of(one),
+    }  # fmt: skip
+    return render(request, "phones/phone.html", context)
+
+
+def show_phone_now(request: HttpRequest, phone_id: int) -> HttpResponse:
+    """What changes on that page by itself."""
+    shell = Shell(request)
+    now = now_of(_phone(phone_id), shell)
+    return render(request, "phones/now.html", {"now": now, "shell": shell, "key": new_key()})
+
+
+def now_of(one: Phone, shell: Shell, *, since: datetime | None = None) -> PhoneNow:
+    at, deaf = utc_now(), [link for link in shell.links if not link.heard]
+    return phone_as_it_is(one, legs=list(open_legs(phone_ids=[one.pk], now=at)), deaf=deaf, now=at, since=since)
+
+
 def _phone(phone_id: int) -> Phone:
     return get_object_or_404(phones_overview(at=utc_now()).prefetch_related("accounts__pbx"), pk=phone_id)
-
-
-def _phone_page(request: HttpRequest, one: Phone, form: AssignForm) -> HttpResponse:
-    history = one.assignments.select_related("user").order_by("-during")[:MOST_HISTORY]
-    row = phone_row(one)
-    context = {"phone": one, "seat": row.seat, "health": phone_health(one), "history": history, "form": form}
-    return render(request, "phones/phone.html", context)
 
 
 def _edit(request: HttpRequest, one: Phone, *, heading: str, back: str) -> HttpResponse:
