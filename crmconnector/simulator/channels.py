@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from crmconnector.simulator.ami_wire import Headers, escape_name
+from crmconnector.simulator.ami.wire import Headers, escape_name
 
 STATES = {0: "Down", 4: "Ring", 5: "Ringing", 6: "Up"}
 DOWN, RING, RINGING, UP = 0, 4, 5, 6

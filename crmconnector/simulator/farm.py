@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from crmconnector.simulator.action_urls import ActionUrls
 from crmconnector.simulator.control_port import ControlPort
-from crmconnector.simulator.cti import CtiDoor
+from crmconnector.simulator.cti.action_urls import ActionUrls
+from crmconnector.simulator.cti.pipeline import CtiDoor
 from crmconnector.simulator.httpd import HttpDoor
 from crmconnector.simulator.journal import Journal
 from crmconnector.simulator.pace import Pace

@@ -8,7 +8,7 @@ an attended transfer get the older Linkedid at once.
 from __future__ import annotations
 
 from crmconnector.simulator import channels as state
-from crmconnector.simulator.ami_wire import Headers
+from crmconnector.simulator.ami.wire import Headers
 from crmconnector.simulator.calls import Call, Leg, Plan
 from crmconnector.simulator.channels import Bridge, Channel
 from crmconnector.simulator.pbx import CALL, Pbx

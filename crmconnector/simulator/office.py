@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import KW_ONLY, dataclass, field
 
-from crmconnector.simulator.action_urls import ActionUrls
-from crmconnector.simulator.ami_server import AmiServer
+from crmconnector.simulator.ami.server import AmiServer
 from crmconnector.simulator.control import Control
 from crmconnector.simulator.control_port import ControlPort
-from crmconnector.simulator.cti import CtiDoor
+from crmconnector.simulator.cti.action_urls import ActionUrls
+from crmconnector.simulator.cti.pipeline import CtiDoor
 from crmconnector.simulator.httpd import HttpDoor
 from crmconnector.simulator.journal import Journal
 from crmconnector.simulator.pace import Pace

@@ -7,7 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from crmconnector.simulator.ami_wire import Headers
+from crmconnector.simulator.ami.wire import Headers
 from crmconnector.simulator.channels import CAUSES, DOWN, RING, RINGING, UP, Bridge, Channel
 
 Listener = Callable[[Headers], None]

@@ -1,4 +1,4 @@
-"""The GRP26xx as its owner and its CTI see it: lines, a screen, and what the deeds do. HTTP is in cti.py.
+"""The GRP26xx as its owner and its CTI see it: lines, a screen, and what the deeds do. HTTP is in cti/
 
 A phone speaks to the network through a `Switch`, to whoever wants its events through `listeners`, and to the guards of
 a test through `trip`. Every wait goes through `pace`.

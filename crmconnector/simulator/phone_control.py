@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any, Protocol
 
-from crmconnector.simulator.action_urls import ActionUrls, Manner
-from crmconnector.simulator.cti import CtiDoor
-from crmconnector.simulator.faults import Fault
+from crmconnector.simulator.cti.action_urls import ActionUrls, Manner
+from crmconnector.simulator.cti.faults import Fault
+from crmconnector.simulator.cti.pipeline import CtiDoor
 from crmconnector.simulator.journal import Journal
 from crmconnector.simulator.keypad import key_of
 from crmconnector.simulator.pace import Pace, VirtualPace
@@ -149,7 +149,7 @@ class PhoneControl:
         chance: float = 1.0,
         word: str = "",
     ) -> None:
-        """Spoil the next `count` requests to a phone (None: until cleared); the kinds are in faults.py."""
+        """Spoil the next `count` requests to a phone (None: until cleared); the kinds are in cti/faults.py."""
         await self._house.door(phone).add_fault(Fault(kind, count, seconds, function, chance, word))
 
     async def clear_faults(self, phone: str) -> None:

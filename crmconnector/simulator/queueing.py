@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from crmconnector.simulator import channels as state
-from crmconnector.simulator.ami_wire import Headers
+from crmconnector.simulator.ami.wire import Headers
 from crmconnector.simulator.calls import Call, Leg
 from crmconnector.simulator.pbx import AGENT
 from crmconnector.simulator.story import Queue

@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
-from crmconnector.simulator.cti import CtiDoor
+from crmconnector.simulator.cti.pipeline import CtiDoor
 from crmconnector.simulator.office import Office
 from crmconnector.simulator.phone_control import PhoneControl
 from crmconnector.simulator.story import FIRST_DAY, Story

@@ -14,8 +14,8 @@ from crmconnector.calls.selectors import open_legs
 from crmconnector.pbx.models import Pbx
 from crmconnector.users.models import User
 from phones.connection import address_policy
-from phones.import_plan import Options
-from phones.imports import apply_import, check_import, undo_import
+from phones.imports.plan import Options
+from phones.imports.services import apply_import, check_import, undo_import
 from phones.models import Assignment, DeviceOrder, OrderKind, Phone, PhoneImport
 from phones.orders import OrderProblem, request_order
 from phones.seats import bulk_assign, bulk_release, sit_down, swap_phones

@@ -39,6 +39,7 @@ from tests.bench import (  # noqa: E402
     bytes_to_calls,
     many_desks,
     number_lookup,
+    phone_fleet,
     resync_time,
     ring_and_answer,
     second_start,
@@ -61,6 +62,8 @@ BENCHES: dict[str, Callable[[Path], list[Figure]]] = {
     "resync": resync_time.measure,
     "desks": many_desks.measure,
     "storm": storm.measure,
+    "phone": phone_fleet.status_round_trip,
+    "fleet": phone_fleet.fleet,
 }
 
 

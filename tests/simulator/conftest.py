@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from crmconnector.simulator.cti_functions import FUNCTIONS
+from crmconnector.simulator.cti.functions import FUNCTIONS
 from crmconnector.simulator.pace import VirtualPace
 from crmconnector.simulator.pbx import Pbx
 from crmconnector.simulator.phone import Phone

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from crmconnector.simulator.action_urls import LONGEST_TEMPLATE, Manner, fill
+from crmconnector.simulator.cti.action_urls import LONGEST_TEMPLATE, Manner, fill
 from crmconnector.simulator.httpd import free_port
 from crmconnector.simulator.pace import VirtualPace
 from tests.support.phone_farm import running_farm

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 import pytest
 
-from crmconnector.simulator.faults import KINDS
+from crmconnector.simulator.cti.faults import KINDS
 from crmconnector.simulator.pace import VirtualPace
 from tests.support.phone_farm import running_farm
 

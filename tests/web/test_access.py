@@ -9,7 +9,7 @@ from crmconnector.common.clock import utc_now
 from crmconnector.pbx.models import Line, Queue, Trunk
 from crmconnector.users.models import Role, Team, User
 from crmconnector.web.seat_acts import check_file
-from phones.import_plan import Options
+from phones.imports.plan import Options
 from phones.models import DeviceOrder, OrderKind, PhoneImport
 from tests.support.office import RowOffice
 from tests.support.web_story import add_call, add_pop

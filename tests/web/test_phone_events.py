@@ -20,8 +20,8 @@ from crmconnector.audit.models import AuditEvent
 from crmconnector.common.clock import utc_now
 from crmconnector.common.redaction import redact_text
 from crmconnector.common.secrets import MASK
-from crmconnector.simulator.action_urls import SLOTS as SIMULATED_SLOTS
-from crmconnector.simulator.action_urls import fill, get
+from crmconnector.simulator.cti.action_urls import SLOTS as SIMULATED_SLOTS
+from crmconnector.simulator.cti.action_urls import fill, get
 from crmconnector.web import phone_event_door
 from crmconnector.web.phone_event_door import Pace, Refusals, same_address, take_notice
 from crmconnector.web.phone_event_lines import events_page, unreachable_host

@@ -18,7 +18,7 @@ from crmconnector.audit.models import AuditEvent
 from crmconnector.common.clock import utc_now
 from crmconnector.users.models import Role, User
 from crmconnector.web.spreadsheet import harmless
-from phones.importers import MOST_BYTES
+from phones.imports.reading import MOST_BYTES
 from phones.models import Phone, PhoneImport
 from tests.support.canary import PASSCODE
 from tests.support.office import RowOffice

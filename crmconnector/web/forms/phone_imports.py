@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crmconnector.users.models import User
-from phones.import_plan import Options
-from phones.importers import MOST_BYTES, too_large
+from phones.imports.plan import Options
+from phones.imports.reading import MOST_BYTES, too_large
 from phones.models import Phone
 
 KEEP, MOVE = "keep", "move"
@@ -20,7 +20,7 @@ class FileForm(forms.Form):
     file = forms.FileField(
         label=gettext_lazy("CSV file"),
         help_text=gettext_lazy("At most 2 MB and 10,000 lines. The first line names the columns."),
-        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,text/csv", "class": "btn"}),
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,text/csv"}),
         error_messages={"empty": gettext_lazy("The file is empty.")},
     )
     others = forms.ChoiceField(

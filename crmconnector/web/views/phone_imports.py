@@ -15,8 +15,8 @@ from crmconnector.web.forms.phone_imports import FileForm
 from crmconnector.web.people import signed_in
 from crmconnector.web.seat_acts import bring_in, check_file, networks, take_back_file
 from crmconnector.web.spreadsheet import csv_response
-from phones.importers import MOST_BYTES, SAMPLE, FileRefused, too_large
-from phones.imports import KEPT_HOURS, UNDO_DAYS, ImportProblem
+from phones.imports.reading import MOST_BYTES, SAMPLE, FileRefused, too_large
+from phones.imports.services import KEPT_HOURS, UNDO_DAYS, ImportProblem
 from phones.models import PhoneImport
 
 MOST_SHOWN = 100  # bad lines on the page; the download has all

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from crmconnector.simulator.door import CERTIFICATES
-from crmconnector.simulator.faults import KINDS
+from crmconnector.simulator.cti.door import CERTIFICATES
+from crmconnector.simulator.cti.faults import KINDS
 from crmconnector.simulator.httpd import free_port
 from crmconnector.simulator.profiles import BADPASS_MODES, DENY_MODES, PROFILES
 from crmconnector.simulator.running import running_office

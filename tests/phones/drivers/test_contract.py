@@ -15,7 +15,7 @@ import pytest
 
 from crmconnector.common.network import AddressPolicy
 from crmconnector.common.secrets import Secret
-from crmconnector.simulator.faults import KINDS
+from crmconnector.simulator.cti.faults import KINDS
 from crmconnector.simulator.pace import VirtualPace
 from crmconnector.simulator.profiles import BADPASS_MODES, DENY_MODES, POPUP_MODES, PROFILES
 from phones.drivers.base import AnyCertificate, KeyPlan, Limits, PhoneAddress, PhoneDriver, PinnedCertificate, Trust

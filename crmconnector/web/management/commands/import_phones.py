@@ -7,9 +7,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from crmconnector.common.clock import utc_now
 from crmconnector.web.seat_acts import bring_in, check_file
-from phones.import_plan import Options
-from phones.importers import MOST_BYTES, FileRefused
-from phones.imports import ImportProblem
+from phones.imports.plan import Options
+from phones.imports.reading import MOST_BYTES, FileRefused
+from phones.imports.services import ImportProblem
 from phones.models import PhoneImport
 
 COUNTS = (

@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from phones.import_cells import Problem, WantedRow
-from phones.import_office import Office, Person
+from phones.imports.cells import Problem, WantedRow
+from phones.imports.office import Office, Person
 from phones.models import Assignment
 
 FOR_EVER = datetime.max.replace(tzinfo=UTC)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 
-from crmconnector.simulator.faults import LASTING, Fault, Faults
+from crmconnector.simulator.cti.faults import LASTING, Fault, Faults
+from crmconnector.simulator.cti.tls import EXPIRED, NOT_YET_VALID, VALID, Paper, PhoneTls
 from crmconnector.simulator.httpd import Handler, HttpDoor, free_port
 from crmconnector.simulator.phone import Phone
 from crmconnector.simulator.phone_line import Shown
-from crmconnector.simulator.tls import EXPIRED, NOT_YET_VALID, VALID, Paper, PhoneTls
 
 WEB_MODES = ("http", "https", "both", "off")
 CERTIFICATES = {"expired_certificate": EXPIRED, "early_certificate": NOT_YET_VALID, "changed_certificate": VALID}

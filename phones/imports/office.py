@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 from psycopg.types.range import TimestamptzRange
 
-from phones.import_cells import WantedRow
+from phones.imports.cells import WantedRow
 from phones.models import Assignment, Phone, SipAccount
 
 

@@ -16,9 +16,9 @@ from crmconnector.common.network import AddressPolicy
 from crmconnector.listener.management.commands.rotate_keys import rotate
 from crmconnector.pbx.models import Pbx
 from crmconnector.users.models import User
-from phones import imports
-from phones.import_plan import Options
-from phones.imports import ImportProblem, apply_import, check_import, undo_import
+from phones.imports import services as imports
+from phones.imports.plan import Options
+from phones.imports.services import ImportProblem, apply_import, check_import, undo_import
 from phones.models import Assignment, DeviceOrder, OrderKind, Phone, PhoneImport, SipAccount
 from phones.seats import bulk_release, swap_phones
 from phones.services import assign_phone, note_passcode_refused, save_phone

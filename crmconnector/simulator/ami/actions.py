@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 
-from crmconnector.simulator.ami_wire import Headers, escape_name
+from crmconnector.simulator.ami.wire import Headers, escape_name
 from crmconnector.simulator.channels import Channel
 from crmconnector.simulator.phone import Phone
 from crmconnector.simulator.story import Queue

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
 from crmconnector.common.network import AddressPolicy
-from phones.import_cells import HEADINGS, Problem, WantedRow, column_of, read_row
+from phones.imports.cells import HEADINGS, Problem, WantedRow, column_of, read_row
 
 MOST_BYTES = 2 * 1024 * 1024
 MOST_ROWS = 10_000

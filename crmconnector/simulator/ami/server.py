@@ -7,8 +7,8 @@ import hmac
 import time
 from dataclasses import dataclass, field
 
-from crmconnector.simulator.ami_actions import ACTIONS, echo_of
-from crmconnector.simulator.ami_wire import ActionReader, Headers, encode
+from crmconnector.simulator.ami.actions import ACTIONS, echo_of
+from crmconnector.simulator.ami.wire import ActionReader, Headers, encode
 from crmconnector.simulator.switchboard import Switchboard
 
 BANNER = b"Asterisk Call Manager/11.0.0\r\n"

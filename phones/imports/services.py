@@ -24,13 +24,13 @@ from django.utils.translation import gettext as _
 
 from crmconnector.common.network import AddressPolicy
 from crmconnector.common.secrets import LONGEST_TEXT, Cipher, SecretError, new_key
-from phones.import_cells import WantedRow
-from phones.import_office import load_office
-from phones.import_plan import Options, Plan, make_plan
-from phones.import_summary import summary_of
-from phones.import_undo import UndoRefused, take_back
-from phones.import_write import write_plan
-from phones.importers import read_phones_file
+from phones.imports.cells import WantedRow
+from phones.imports.office import load_office
+from phones.imports.plan import Options, Plan, make_plan
+from phones.imports.reading import read_phones_file
+from phones.imports.summary import summary_of
+from phones.imports.undo import UndoRefused, take_back
+from phones.imports.write import write_plan
 from phones.models import PhoneImport
 
 MOST_REASONS = 20

@@ -13,17 +13,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from crmconnector.simulator.cti_functions import FUNCTIONS, PLAIN_SUCCESS, PRETENDED, UNKNOWN, Values
-from crmconnector.simulator.door import PhoneDoor
-from crmconnector.simulator.faults import AFTER, INSTEAD, MEANWHILE, STATUS_ONLY, Fault
-from crmconnector.simulator.gate import Gate, Refusal
+from crmconnector.simulator.cti.door import PhoneDoor
+from crmconnector.simulator.cti.faults import AFTER, INSTEAD, MEANWHILE, STATUS_ONLY, Fault
+from crmconnector.simulator.cti.functions import FUNCTIONS, PLAIN_SUCCESS, PRETENDED, UNKNOWN, Values
+from crmconnector.simulator.cti.gate import Gate, Refusal
+from crmconnector.simulator.cti.popups import Popups
+from crmconnector.simulator.cti.query import read_query
+from crmconnector.simulator.cti.spoiling import html, instead, spoil
+from crmconnector.simulator.cti.turns import Turns
 from crmconnector.simulator.httpd import HANG, Reply, Request
 from crmconnector.simulator.journal import Entry, Journal, redact
 from crmconnector.simulator.phone import Phone
-from crmconnector.simulator.popups import Popups
-from crmconnector.simulator.query import read_query
-from crmconnector.simulator.spoiling import html, instead, spoil
-from crmconnector.simulator.turns import Turns
 
 BASE = "/cgi-bin/"
 AWAY_SECONDS = 2.0  # how long the same request over HTTPS is taken for a redirect that was followed

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from phones.import_cells import Problem
-from phones.import_office import Office
-from phones.import_plan import Options, Plan, RowPlan
-from phones.importers import PhonesFile
+from phones.imports.cells import Problem
+from phones.imports.office import Office
+from phones.imports.plan import Options, Plan, RowPlan
+from phones.imports.reading import PhonesFile
 
 MOST_EXAMPLES = 8
 MOST_LOSING = 50

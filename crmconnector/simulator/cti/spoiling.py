@@ -10,7 +10,7 @@ from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
 
-from crmconnector.simulator.faults import Fault
+from crmconnector.simulator.cti.faults import Fault
 from crmconnector.simulator.httpd import CLOSE, HANG, Reply
 
 BIG = 1_000_000

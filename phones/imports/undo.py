@@ -15,7 +15,7 @@ from psycopg.types.range import TimestamptzRange
 
 from crmconnector.common.fields import SealedSecret
 from crmconnector.common.secrets import Secret
-from phones.import_write import ROWS_AT_ONCE, TOLD_BY_PBX, Note, disown_many, during_text, look_at_many, token_mark
+from phones.imports.write import ROWS_AT_ONCE, TOLD_BY_PBX, Note, disown_many, during_text, look_at_many, token_mark
 from phones.models import Assignment, DeviceOrder, OrderKind, Phone, PhoneHint, PhoneLease, PhoneStatus, SipAccount
 from phones.seats import write_during
 
@@ -79,7 +79,7 @@ def _changed_phones(notes: Sequence[Note], rows: dict[int, Phone]) -> Iterable[s
 
 def _differs(row: Phone, name: str, value: Any) -> bool:
     if name == "passcode":
-        return token_mark(row) != value
+        return bool(token_mark(row) != value)
     stored = getattr(row, name)
     return bool((stored.isoformat() if isinstance(stored, datetime) else stored) != value)
 

@@ -21,9 +21,9 @@ from psycopg.types.range import TimestamptzRange
 
 from crmconnector.common.fields import SealedSecret
 from crmconnector.common.secrets import Secret
-from phones.import_office import Office
-from phones.import_plan import Plan, RowPlan
-from phones.import_seats import FOR_EVER, SeatPlan
+from phones.imports.office import Office
+from phones.imports.plan import Plan, RowPlan
+from phones.imports.seats import FOR_EVER, SeatPlan
 from phones.models import Assignment, Phone, PhoneLease, PhoneStatus, SipAccount
 from phones.seats import end_seats, write_during
 

@@ -9,8 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmconnector.common.network import AddressPolicy
-from phones import importers
-from phones.importers import LONGEST_LINE, MOST_BYTES, MOST_ROWS, SAMPLE, FileRefused, PhonesFile, read_phones_file
+from phones.imports import reading as importers
+from phones.imports.reading import (
+    LONGEST_LINE,
+    MOST_BYTES,
+    MOST_ROWS,
+    SAMPLE,
+    FileRefused,
+    PhonesFile,
+    read_phones_file,
+)
 from tests.support.canary import PASSCODE as CANARY
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -14,9 +14,9 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from crmconnector.common.secrets import Secret, SecretError
-from phones.import_cells import Problem, WantedRow
-from phones.import_office import Office
-from phones.import_seats import SeatPlan, plan_seats
+from phones.imports.cells import Problem, WantedRow
+from phones.imports.office import Office
+from phones.imports.seats import SeatPlan, plan_seats
 from phones.models import Phone, SipAccount
 
 MOST_ACCOUNTS = 16
