@@ -117,7 +117,8 @@ def _look(grant: OrderGrant) -> OrderOutcome:
     sight = look_at(claim, ask_accounts=True)
     record_looks([Seen(claim, sight, utc_now())])
     if sight.kind is Kind.ANSWERED:
-        return OrderOutcome(OrderState.CONFIRMED, evidence=f"The phone answered in {1000 * (sight.seconds or 0):.0f} ms.")
+        milliseconds = round(1000 * (sight.seconds or 0))
+        return OrderOutcome(OrderState.CONFIRMED, evidence=f"The phone answered in {milliseconds} ms.")
     state = OrderState.FAILED if sight.kind is Kind.SILENT else OrderState.REFUSED
     return OrderOutcome(state, sight.reason_code, sight.sentence)
 

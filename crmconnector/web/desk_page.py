@@ -7,7 +7,6 @@ from datetime import datetime
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from crmconnector.calls.models import Leg
 from crmconnector.calls.selectors import (
@@ -25,23 +24,14 @@ from crmconnector.users.models import User
 from crmconnector.web.call_parts import without_parts
 from crmconnector.web.link_banners import Banner, gap_banners, link_banners, remark_banners, unread_banners
 from crmconnector.web.link_news import LinkNews
-from crmconnector.web.words import CallRow, call_row, clock_time, far_party
+from crmconnector.web.phone_calls import LEG_WORDS, calls_on
+from crmconnector.web.words import CallRow, call_row, clock_time
 from phones.models import Assignment, Phone
 from phones.selectors import seats_with_users
 
 MOST_BANNERS = 2
 MOST_RECENT = 8
 MOST_COLLEAGUES = 40
-LEG_WORDS = {"ringing": gettext_noop("Ringing"), "talking": gettext_noop("Talking"), "held": gettext_noop("On hold")}
-
-
-@dataclass(frozen=True, slots=True)
-class LineView:
-    lamp: str
-    who: str
-    word: str
-    place: str = ""
-    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +71,7 @@ def desk_status(*, user: User, news: Sequence[LinkNews], which: str) -> dict[str
     return {
         "banners": banners[:MOST_BANNERS],
         "banners_more": max(0, len(banners) - MOST_BANNERS),
-        "lines": _lines(own, legs, deaf),
+        "lines": [line for seat in own for line in calls_on(seat.phone, legs, deaf)],
         "colleagues": _colleagues(seats, legs, user, deaf),
         "queues": _queues(now),
         **_recent(user, which, now),
@@ -108,37 +98,6 @@ def _one_phone(phone: Phone, user: User) -> list[Banner]:
         text = _("Calls still ring on it and cards still show here. Answer on the handset.")
         return [Banner("stop", "refused", title, f"{text} {status.sentence}".strip(), url, _("See the phone"))]
     return []
-
-
-def _lines(own: Sequence[Assignment], legs: Sequence[Leg], deaf: Sequence[LinkView]) -> list[LineView]:
-    """One row per call on the user's phones; a free phone is one row. Unknown while its PBX is not heard."""
-    lost = {link.pbx_id: link for link in deaf}
-    rows = []
-    for seat in own:
-        accounts = list(seat.phone.accounts.all())
-        place = _("ext. %(extension)s") % {"extension": accounts[0].extension} if accounts else seat.phone.name
-        gone = next((lost[account.pbx_id] for account in accounts if account.pbx_id in lost), None)
-        if gone is not None:
-            since = clock_time(gone.since)
-            word = _("Unknown since %(at)s") % {"at": since} if since else _("Unknown")
-            rows.append(LineView("off", place.capitalize(), word))
-            continue
-        mine = [leg for leg in legs if leg.phone_id == seat.phone_id and leg.state in LEG_WORDS]
-        rows += [_line(leg, place) for leg in mine] or [LineView("idle", place.capitalize(), _("Free"))]
-    return rows
-
-
-def _line(leg: Leg, place: str) -> LineView:
-    since = leg.rang_at if leg.state == "ringing" else leg.answered_at
-    return LineView(leg.state, _far_name(leg), _(LEG_WORDS[leg.state]), place, since)
-
-
-def _far_name(leg: Leg) -> str:
-    if leg.call.direction == "inbound":
-        return far_party(leg.call).name
-    if leg.far_restricted:
-        return _("Number withheld")
-    return leg.far_name or leg.far_number or leg.call.dialled or _("Number not known")
 
 
 def _colleagues(

@@ -22,7 +22,8 @@ from crmconnector.common.clock import from_epoch
 from crmconnector.web.access import ROWS_ON_A_PAGE, searched
 from crmconnector.web.context import Shell
 from crmconnector.web.desk_page import Tab
-from crmconnector.web.phone_words import LEG_WORDS, LINES_BELIEVED_SECONDS, PhoneRow, phone_row
+from crmconnector.web.phone_calls import LEG_WORDS
+from crmconnector.web.phone_words import LINES_BELIEVED_SECONDS, PhoneRow, phone_row
 from phones.drivers.grandstream.models import FirmwareVerdict, firmware_of, firmware_verdict
 from phones.identity import Identity, identity_of, identity_of_phone
 from phones.models import Phone, SipAccount

@@ -11,11 +11,10 @@ from django.utils.translation import gettext_noop
 from crmconnector.calls.models import CallCommand, Leg
 from crmconnector.pbx.selectors import LinkView
 from crmconnector.users.models import User
-from crmconnector.web.desk_page import LineView
 from crmconnector.web.order_story import DeedView, deeds, name_of
 from crmconnector.web.phone_acts import GUARDED, may_order, who_may_grant
+from crmconnector.web.phone_calls import LineView, calls_on
 from crmconnector.web.phone_words import (
-    LEG_WORDS,
     FirmwareView,
     LineOfPhone,
     PhoneHealth,
@@ -25,7 +24,7 @@ from crmconnector.web.phone_words import (
     registered_by_phone,
     status_of,
 )
-from crmconnector.web.words import clock_time, day_and_time, far_party
+from crmconnector.web.words import day_and_time
 from phones.hints import SLOTS
 from phones.identity import identity_of_phone
 from phones.models import Assignment, OrderKind, Phone, PhoneStatus, SipAccount
@@ -118,32 +117,6 @@ def phone_now(
         lines_at=_at(status.looked_at if status else None, now), faults=faults_of(phone, now=now),
         deeds=deeds_of(phone, now=now, since=since),
     )  # fmt: skip
-
-
-def calls_on(phone: Phone, legs: Sequence[Leg], deaf: Sequence[LinkView]) -> list[LineView]:
-    """One row per call on this phone by the PBX's word, as on the desk; a free phone is one row."""
-    accounts, lost = list(phone.accounts.all()), {link.pbx_id: link for link in deaf}
-    extensions = ", ".join(account.extension for account in accounts)
-    place = _("Ext. %(extension)s") % {"extension": extensions} if accounts else phone.name
-    gone = next((lost[account.pbx_id] for account in accounts if account.pbx_id in lost), None)
-    if gone is not None:
-        since = clock_time(gone.since)
-        return [LineView("off", place, _("Unknown since %(at)s") % {"at": since} if since else _("Unknown"))]
-    known = [leg for leg in legs if leg.state in LEG_WORDS]
-    return [_call(leg, place) for leg in known] or [LineView("idle", place, _("Free"))]
-
-
-def _call(leg: Leg, place: str) -> LineView:
-    since = leg.rang_at if leg.state == "ringing" else leg.answered_at
-    return LineView(leg.state, _far_end(leg), _(LEG_WORDS[leg.state]), place, since)
-
-
-def _far_end(leg: Leg) -> str:
-    if leg.call.direction == "inbound":
-        return far_party(leg.call).name
-    if leg.far_restricted:
-        return _("Number withheld")
-    return leg.far_name or leg.far_number or leg.call.dialled or _("Number not known")
 
 
 def deeds_of(phone: Phone, *, now: datetime, since: datetime | None = None) -> list[DeedView]:

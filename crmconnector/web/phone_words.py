@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from crmconnector.calls.models import Leg
+from crmconnector.web.phone_calls import LEG_WORDS
 from crmconnector.web.words import day_and_time
 from phones.drivers.base import LineWord
 from phones.drivers.grandstream.models import FirmwareVerdict, family_of, firmware_verdict
@@ -17,7 +18,6 @@ from phones.models import Assignment, Phone, PhoneStatus, SipAccount
 
 # What a phone said of its lines longer ago tells nothing about now.
 LINES_BELIEVED_SECONDS = 120
-LEG_WORDS = {"ringing": gettext_noop("Ringing"), "talking": gettext_noop("Talking"), "held": gettext_noop("On hold")}
 _STRONGEST = ("talking", "held", "ringing")
 LINE_WORDS: dict[str, tuple[str, str]] = {
     LineWord.IDLE: ("idle", gettext_noop("Free")),
