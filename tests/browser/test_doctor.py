@@ -58,6 +58,27 @@ def test_a_run_shows_itself_on_the_open_page_and_then_the_page_is_quiet(
     assert seen.problems == []
 
 
+def test_three_faults_are_three_failures_each_with_its_cure(
+    sees: Callable[..., Seen], office: RowOffice, boss: User, simulated
+) -> None:
+    SipAccount.objects.filter(phone=office.phones[0]).update(
+        registered_at_pbx=False, user_agent="Grandstream GRP2614 1.0.5.12"
+    )
+    seen = sees(boss)
+    page = seen.page
+    page.goto(f"{seen.address}/phones/{office.phones[0].pk}/doctor")
+    page.get_by_role("button", name="Run the doctor").click()
+    eventually(lambda: DeviceOrder.objects.exists())
+    carry_out_order(DeviceOrder.objects.get().pk)
+    page.reload()
+    expect(page.locator("#doctor-report li.fail")).to_have_count(3)
+    for failed in page.locator("#doctor-report li.fail").all():
+        expect(failed.locator("pre, b").last).not_to_be_empty()
+    SHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SHOTS / "doctor-three-failures.png", full_page=True)
+    assert seen.problems == []
+
+
 def test_progress_is_shown_check_by_check(sees: Callable[..., Seen], office: RowOffice, boss: User, simulated) -> None:
     seen = sees(boss)
     page = seen.page
