@@ -22,7 +22,9 @@ from phones.lease import LOOK, give_all_back, take_leases
 from phones.models import Phone, PhoneLease, PhoneStatus, SipAccount
 from phones.restarts import Restart, judge_restarts, restarts_of
 
-PERSON_FIRST_SECONDS = 2.0  # no look of a phone begins so long after a person has pressed a button for it
+# No look of a phone begins so long after a person has pressed a button for it: longer than the lease of a look whose
+# worker died, or that look and the person would race for the phone when the lease ends.
+PERSON_FIRST_SECONDS = LEASE_SECONDS + 2.0
 WAIT_STEP_SECONDS = 0.05
 COLUMNS = {
     "reachable": "boolean", "reason_code": "text", "sentence": "text", "since": "timestamptz",
@@ -160,6 +162,10 @@ def put_person_first(phones: QuerySet[Any], *, seconds: float = LEASE_SECONDS) -
     # First: a worker that is claiming the phone just now has its row locked, and this waits for that; a later one finds
     # the phone not due. So what the loop sees is all there is.
     later = utc_now() + timedelta(seconds=PERSON_FIRST_SECONDS)
+    unknown = Phone.objects.filter(pk__in=phones, status=None).values_list("pk", flat=True)
+    PhoneStatus.objects.bulk_create(
+        [PhoneStatus(phone_id=one, next_look_at=later) for one in unknown], ignore_conflicts=True
+    )
     near = Q(next_look_at=None) | Q(next_look_at__lt=later)
     PhoneStatus.objects.filter(near, phone_id__in=phones).update(next_look_at=later)
     looked_at = PhoneLease.objects.filter(phone_id__in=phones, holder=LOOK)

@@ -7,7 +7,7 @@ import pytest
 from django.db import DataError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from crmconnector.common.clock import utc_now
+from crmconnector.common.clock import LEASE_SECONDS, utc_now
 from phones import looks
 from phones.health import Kind, Sight
 from phones.lease import LOOK, take_lease, take_leases
@@ -347,8 +347,16 @@ def test_no_look_begins_while_a_persons_order_is_on_its_way(phones):
     for phone in phones[:2]:
         looks.put_person_first(this_one(phone))
     now = utc_now()
-    assert [one.phone for one in claim(now + timedelta(seconds=1.2))] == [phones[2]]
-    assert len(claim(now + timedelta(seconds=2.1))) == 2
+    # Also when it has to wait until the lease of a look ends whose worker has died.
+    assert [one.phone for one in claim(now + timedelta(seconds=LEASE_SECONDS + 1.0))] == [phones[2]]
+    assert len(claim(now + timedelta(seconds=looks.PERSON_FIRST_SECONDS + 0.1))) == 2
+
+
+def test_a_phone_that_was_never_looked_at_is_a_persons_first_too(phones):
+    PhoneStatus.objects.filter(phone=phones[0]).delete()
+    looks.put_person_first(this_one(phones[0]))
+    add_missing_rows(now=utc_now() - timedelta(minutes=2))
+    assert phones[0] not in [one.phone for one in claim()]
 
 
 @pytest.mark.django_db(transaction=True)

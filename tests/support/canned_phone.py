@@ -76,12 +76,11 @@ class CannedPhone:
             self.asked.append((function, {name: told[0] for name, told in parse_qs(url.query).items()}))
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            time.sleep(self.seconds)
-            self._answer(request, self.answers.get(function, 404))
-        finally:
-            with self._lock:
-                self.at_once -= 1
+        time.sleep(self.seconds)
+        # Before the answer: the client may ask its next question before this thread runs again.
+        with self._lock:
+            self.at_once -= 1
+        self._answer(request, self.answers.get(function, 404))
 
     def _answer(self, request: BaseHTTPRequestHandler, answer: Answer) -> None:
         if callable(answer):
