@@ -50,7 +50,8 @@ class ManyStreams:
     def _connected(self, session: str) -> socket.socket:
         place = urlsplit(self.address)
         connection = socket.create_connection((place.hostname or "", place.port or 80), timeout=60)
-        head = f"GET /desk/stream HTTP/1.1\r\nHost: {place.netloc}\r\nCookie: sessionid={session}\r\n\r\n"
+        # As a page does that has shown no card yet: what comes before the stream's own first read is not missed.
+        head = f"GET /desk/stream?after=0 HTTP/1.1\r\nHost: {place.netloc}\r\nCookie: sessionid={session}\r\n\r\n"
         connection.sendall(head.encode())
         return connection
 
