@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from crmconnector.simulator.farm import USER_PASSCODE, Passcodes, PhoneFarm
+from crmconnector.simulator.farm import Passcodes, PhoneFarm
 from crmconnector.simulator.httpd import free_port
 from crmconnector.simulator.pace import Pace
 from crmconnector.simulator.switchboard import NoSuch
@@ -186,7 +186,7 @@ def test_a_web_mode_can_be_changed_while_the_phone_runs(farm):
     farm.web_mode("1001", "both")
     plain, secure = farm.phone_port("1001"), farm.phone_tls_port("1001")
     for url in (f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{secure}"):
-        query = {"passcode": USER_PASSCODE}
+        query = {"passcode": farm.passcode(farm.first)}
         answer = httpx.get(f"{url}/cgi-bin/api-get_phone_status", params=query, verify=False)
         assert answer.json()["body"] == "available"
     farm.web_mode("1001", "https")

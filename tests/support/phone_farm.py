@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx
 
-from crmconnector.simulator.farm import PhoneFarm
+from crmconnector.simulator.farm import Passcodes, PhoneFarm
 from crmconnector.simulator.running import RunningPhones, started
+from tests.support.canary import PASSCODE
 
 
 class RunningFarm(RunningPhones):
@@ -79,6 +80,6 @@ class RunningFarm(RunningPhones):
 @contextmanager
 def running_farm(count: int = 1, **how: Any) -> Iterator[RunningFarm]:
     """Phones on free ports for the length of a `with`; `how` as in PhoneFarm (profiles, https, pace, seed …)."""
-    farm = PhoneFarm(count, **how)
+    farm = PhoneFarm(count, **{"passcodes": Passcodes(user=PASSCODE), **how})
     with started(farm, "phone-farm") as loop:
         yield RunningFarm(farm, loop)

@@ -21,6 +21,7 @@ from crmconnector.simulator.phone import Phone
 from phones.drivers.base import KeyPlan, Limits, Lines, MuteKey, PhoneAddress, PhoneDriver
 from phones.drivers.errors import CredentialRefused, NothingSent, PhoneError, Refused, Unclear
 from phones.drivers.grandstream.driver import GrandstreamDriver
+from tests.support.canary import PASSCODE
 from tests.support.phone_farm import RunningFarm, running_farm
 
 TABLE = Path(__file__).with_name("guide_table.md")
@@ -163,7 +164,7 @@ def picture(phone: Phone) -> dict[str, object]:
     lines = {f"line {line.number}": line.state for line in phone.lines}
     marks = {"locked": phone.locked, "dnd": phone.dnd, "muted": any(line.muted for line in phone.lines)}
     tones = "".join(line.dtmf for line in phone.lines)
-    factory = phone.story.user_passcode != "farm-user-pass"
+    factory = phone.story.user_passcode != PASSCODE
     return {
         **lines, **marks, "screen": phone.screen.name, "volume": phone.volume, "up": phone.is_up, "tones": tones,
         "factory": factory,
