@@ -26,7 +26,7 @@ from crmconnector.simulator.switchboard import NoSuch
 
 FIRST_EXTENSION = 1001
 JOURNAL_LIMIT = 10_000
-USER_PASSCODE, ADMIN_PASSCODE = "farm-user-pass", "farm-admin-pass"
+USER_PASSCODE, ADMIN_PASSCODE = "fleet-user-pass", "fleet-admin-pass"
 MODELS = {"grp-old": "GRP2612", "grp260x": "GRP2601", "wp826": "WP826", "gxp21xx": "GXP2170", "dect": "DP752"}
 USUAL_MODEL = "GRP2614"
 

@@ -63,7 +63,7 @@ def system(name: str, deed: Deed, effect: str) -> Row:
     return Row(name, deed, "idle", effect, "api-sys_operation", "connected", "in_a_call")
 
 
-ADMIN = Secret("farm-admin-pass")
+ADMIN = Secret("fleet-admin-pass")
 ROWS = [
     Row("api-get_line_status", lambda phone, _: phone.line_status(), "ringing", "", "api-get_line_status"),
     Row("api-get_phone_status", lambda phone, _: phone.phone_status(), "ringing", "", "api-get_phone_status"),

@@ -57,7 +57,7 @@ class Command(BaseCommand):
             "--phones", type=int, default=0, metavar="N", help="so many; their ports are in the ready line"
         )
         group.add_argument("--no-office", action="store_true", help="only the fleet: no PBX, no story, no AMI secret")
-        group.add_argument("--farm-port", type=int, default=0, help="the first phone's port; 0: any free ones")
+        group.add_argument("--fleet-port", type=int, default=0, help="the first phone's port; 0: any free ones")
         group.add_argument("--make", action="append", choices=sorted(PROFILES), help="makes go round; may be repeated")
         group.add_argument(
             "--https", action="store_true", help="the fleet speaks HTTPS only, with certificates of its own"
@@ -126,6 +126,6 @@ def build_farm(options: dict[str, Any]) -> PhoneFarm:
             user=os.environ.get("SIMULATOR_FARM_PASSCODE") or USER_PASSCODE,
             admin=os.environ.get("SIMULATOR_FARM_ADMIN_PASSCODE") or ADMIN_PASSCODE,
         ),
-        first_port=options["farm_port"],
+        first_port=options["fleet_port"],
         control_port=0 if count else None,
     )
