@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import Case, F, Q, QuerySet, When
 
 from crmconnector.common.clock import LEASE_SECONDS, PHONE_LOOK_SECONDS, utc_now
-from phones.health import Health, Kind, Sight, next_health, soon
+from phones.health import Health, Kind, Sight, next_health
 from phones.lease import LOOK, give_all_back, take_leases
 from phones.models import Phone, PhoneLease, PhoneStatus, SipAccount
 from phones.restarts import Restart, judge_restarts, restarts_of
@@ -142,14 +142,6 @@ def look_at_once(*, phone_id: int) -> None:
     """A person changed something about the phone: it is looked at within a second, whatever was known of it."""
     PhoneStatus.objects.update_or_create(
         phone_id=phone_id, defaults={"next_look_at": None, "breaker_until": None, "failures": 0}
-    )
-
-
-def look_soon(*, phone_id: int, now: datetime) -> None:
-    """Something hints that the phone is back, or changed: look within seconds, if that is earlier than planned."""
-    later = Q(next_look_at__gt=now + timedelta(seconds=5))
-    PhoneStatus.objects.filter(later, phone_id=phone_id).update(
-        next_look_at=soon(now=now, random=chance()), breaker_until=None
     )
 
 

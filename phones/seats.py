@@ -127,6 +127,14 @@ def bulk_release(*, phone_ids: Collection[int], at: datetime) -> list[Assignment
     return seats
 
 
+@transaction.atomic
+def release_phone(*, phone: Phone, at: datetime) -> list[Assignment]:
+    """End whatever assignment holds at `at`, keeping its history. Future ones stay."""
+    ended = list(Assignment.objects.select_for_update().filter(phone=phone, during__contains=at))
+    end_seats((seat, at) for seat in ended)
+    return ended
+
+
 def end_seats(ends: Iterable[tuple[Assignment, datetime]]) -> None:
     """End each seat at its instant; one that begins just then goes altogether. Two statements a thousand."""
     shortened, emptied = [], []

@@ -112,10 +112,6 @@ def line_in_use(*, seen_after: datetime) -> Q:
     return busy & ~Q(status__lines__contained_by=["idle"])
 
 
-def needing_attention(phones: QuerySet[Phone]) -> QuerySet[Phone]:
-    return phones.filter(in_need())
-
-
 def nobody_assigned(phones: QuerySet[Phone], *, at: datetime) -> QuerySet[Phone]:
     return phones.filter(without_user(at=at))
 

@@ -32,19 +32,6 @@ def assign_phone(*, phone: Phone, user_id: int, from_at: datetime, until_at: dat
 
 
 @transaction.atomic
-def release_phone(*, phone: Phone, at: datetime) -> list[Assignment]:
-    """End whatever assignment holds at `at`, keeping its history. Future ones stay."""
-    ended = list(Assignment.objects.select_for_update().filter(phone=phone, during__contains=at))
-    for row in ended:
-        if row.during.lower == at:
-            row.delete()
-            continue
-        row.during = TimestamptzRange(row.during.lower, at, "[)")
-        row.save(update_fields=["during"])
-    return ended
-
-
-@transaction.atomic
 def save_phone(*, phone: Phone, passcode_entered: bool) -> Phone:
     """Store a phone and have it looked at at once.
 

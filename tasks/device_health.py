@@ -26,7 +26,6 @@ from phones.looks import Claim, Seen, add_missing_rows, claim_due_phones, record
 # A dead phone holds a thread for a second, a mute one for three: so many may be asked at once, and those that failed
 # before may take no more than half of the threads from the others.
 THREADS = 128
-TROUBLED_THREADS = THREADS // 2
 CLAIM_SECONDS = 1.0
 CLAIM_AGAIN_SECONDS = 0.1  # when more were due than could be taken
 GATHER_SECONDS = 0.03  # answers of so long are written together; so long a lease is held beyond its need

@@ -119,9 +119,6 @@ class CommandState(models.TextChoices):
     CANCELLED = "cancelled", _("not needed")
 
 
-OPEN_STATES = (CommandState.REQUESTED, CommandState.GRANTED, CommandState.SENT, CommandState.UNKNOWN)
-
-
 class CallCommand(models.Model):
     """What a person asked a phone to do; its own outbox. The row is written before the deed, always."""
 

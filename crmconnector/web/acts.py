@@ -17,7 +17,8 @@ from crmconnector.web.forms.people import PersonForm
 from crmconnector.web.forms.phones import AccountForms, PhoneForm
 from crmconnector.web.phone_acts import set_phone_rights
 from phones.models import Assignment, Phone
-from phones.services import assign_phone, release_phone, save_phone
+from phones.seats import release_phone
+from phones.services import assign_phone, save_phone
 
 
 @transaction.atomic

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from crmconnector.common.clock import utc_now
 from crmconnector.users.models import Role, User
 from phones.models import Assignment, DeviceOrder, Phone, PhoneStatus
-from phones.services import release_phone
+from phones.seats import release_phone
 from tests.support.browser import Seen
 from tests.support.office import RowOffice
 

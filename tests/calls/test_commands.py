@@ -20,7 +20,8 @@ from crmconnector.calls.services import (
 from crmconnector.common.clock import utc_now
 from crmconnector.listener.dispatch import handle_batch
 from phones.models import PhoneLease
-from phones.services import note_passcode_refused, release_phone
+from phones.seats import release_phone
+from phones.services import note_passcode_refused
 from tests.support.story import answered_call, group_call, inbound_call
 
 

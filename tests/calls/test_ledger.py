@@ -95,7 +95,7 @@ def test_a_withheld_caller_is_never_looked_up(office):
 
 
 def test_a_phone_nobody_has_makes_a_log_row_and_no_card(office):
-    from phones.services import release_phone
+    from phones.seats import release_phone
 
     release_phone(phone=office.phones[0], at=from_epoch(T0 - 10))
     told(office, inbound_call(leg_endpoint="PJSIP/201", number="03023125447"))

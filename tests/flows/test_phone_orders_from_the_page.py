@@ -12,7 +12,7 @@ from django.test import Client
 from crmconnector.common.clock import utc_now
 from crmconnector.users.models import Role, User
 from phones.models import DeviceOrder, Phone
-from phones.services import release_phone
+from phones.seats import release_phone
 from tasks.device_control import carry_out_order
 from tests.support.canned_phone import CannedPhone, canned_phones, lines
 from tests.support.office import make_office

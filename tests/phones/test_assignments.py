@@ -8,8 +8,9 @@ from django.db import IntegrityError, connection, transaction
 from psycopg.types.range import TimestamptzRange
 
 from phones.models import Assignment, Phone
+from phones.seats import release_phone
 from phones.selectors import seats_of
-from phones.services import PhoneProblem, assign_phone, release_phone
+from phones.services import PhoneProblem, assign_phone
 from tests.support.office import add_phone
 
 DAY = datetime(2026, 3, 2, 8, tzinfo=UTC)

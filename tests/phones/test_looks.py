@@ -11,7 +11,7 @@ from crmconnector.common.clock import LEASE_SECONDS, utc_now
 from phones import looks
 from phones.health import Kind, Sight
 from phones.lease import LOOK, take_lease, take_leases
-from phones.looks import Seen, add_missing_rows, claim_due_phones, claim_of, look_soon, note, record_looks
+from phones.looks import Seen, add_missing_rows, claim_due_phones, claim_of, record_looks
 from phones.models import Phone, PhoneLease, PhoneStatus
 from phones.services import note_passcode_refused, note_phone_answered, note_phone_silent, save_phone
 from tests.support.office import add_phone
@@ -201,18 +201,6 @@ def test_a_phone_nobody_has_looked_at_gets_a_row_by_an_order(office):
     note_passcode_refused(phone_id=office.phones[0].pk, at=utc_now())
     assert status_of(office.phones[0]).reason_code == "unauthorized"
     assert Phone.objects.get(pk=office.phones[0].pk).passcode_refused_at is not None
-
-
-def test_a_hint_brings_a_look_forward_and_never_back(phones):
-    for _ in range(6):
-        note(phone_id=phones[0].pk, sight=SILENT, at=utc_now())
-    now = utc_now()
-    look_soon(phone_id=phones[0].pk, now=now)
-    first = status_of(phones[0])
-    assert 3 <= (first.next_look_at - now).total_seconds() <= 5
-    assert first.breaker_until is None
-    look_soon(phone_id=phones[0].pk, now=now)
-    assert status_of(phones[0]).next_look_at == first.next_look_at
 
 
 def test_a_word_that_no_column_can_hold_is_a_data_error_and_nothing_else(phones):

@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from crmconnector.users.models import User
 from phones.models import Assignment, Phone
-from phones.seats import BulkProblem, bulk_assign, bulk_release, sit_down, swap_phones
-from phones.services import PhoneProblem, assign_phone, release_phone
+from phones.seats import BulkProblem, bulk_assign, bulk_release, release_phone, sit_down, swap_phones
+from phones.services import PhoneProblem, assign_phone
 from tests.support.office import RowOffice, add_phone
 from tests.support.processes import eventually
 

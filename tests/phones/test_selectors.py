@@ -7,17 +7,18 @@ import pytest
 from crmconnector.common.clock import utc_now
 from crmconnector.users.models import User
 from phones.models import DeviceOrder, OrderKind, Phone, PhoneStatus
+from phones.seats import release_phone
 from phones.selectors import (
     find_phones,
     free_phones,
+    in_need,
     in_order,
     line_in_use,
-    needing_attention,
     nobody_assigned,
     orders_of,
     phones_had_by,
 )
-from phones.services import assign_phone, release_phone
+from phones.services import assign_phone
 from tests.support.office import RowOffice, add_phone
 
 
@@ -73,7 +74,7 @@ def test_attention_is_for_what_somebody_must_cure(office: RowOffice) -> None:
     add_phone(office.pbx, extension="211", port=8102)  # never asked
     grumpy = add_phone(office.pbx, extension="212", port=8103)
     seen(grumpy, reason_code="no_such_function")
-    assert set(needing_attention(Phone.objects.all())) == {silent, refused, lost, grumpy}
+    assert set(Phone.objects.filter(in_need())) == {silent, refused, lost, grumpy}
 
 
 def test_the_pbx_knows_better_than_the_phone_whether_it_is_registered(office: RowOffice) -> None:
@@ -81,7 +82,7 @@ def test_the_pbx_knows_better_than_the_phone_whether_it_is_registered(office: Ro
     for phone in (by_pbx, by_phone):
         seen(phone, registered=False)
     by_pbx.accounts.update(registered_at_pbx=True)
-    assert list(needing_attention(Phone.objects.all())) == [by_phone]
+    assert list(Phone.objects.filter(in_need())) == [by_phone]
 
 
 def test_lines_are_believed_while_fresh_and_from_a_phone_that_answers(office: RowOffice, now: datetime) -> None:

@@ -17,7 +17,7 @@ from phones.doctor.examine import Subject, names_of
 from phones.doctor.rows import finding
 from phones.drivers.errors import CredentialRefused, Reason
 from phones.models import DeviceOrder, OrderKind, OrderState, Phone
-from phones.services import release_phone
+from phones.seats import release_phone
 from tests.support.office import RowOffice
 from tests.support.web_story import NASTY
 

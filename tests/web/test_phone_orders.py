@@ -18,7 +18,7 @@ from crmconnector.common.clock import utc_now
 from crmconnector.users.models import Role, User
 from crmconnector.web import phone_acts
 from phones.models import DeviceOrder, Phone, PhoneStatus
-from phones.services import release_phone
+from phones.seats import release_phone
 from tests.support.office import RowOffice
 
 ADMIN_WORD = "adm1n-passcode-canary"

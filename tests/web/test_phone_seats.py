@@ -9,7 +9,8 @@ from crmconnector.audit.models import AuditEvent
 from crmconnector.common.clock import utc_now
 from crmconnector.users.models import Role, User
 from phones.models import Assignment, DeviceOrder, Phone
-from phones.services import assign_phone, release_phone
+from phones.seats import release_phone
+from phones.services import assign_phone
 from tests.support.office import RowOffice, add_phone
 from tests.support.web_story import add_call
 

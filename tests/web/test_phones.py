@@ -14,7 +14,8 @@ from crmconnector.pbx.models import PbxLink
 from crmconnector.users.models import User
 from crmconnector.web.fleet import fleet_rows
 from phones.models import DeviceOrder, Phone, PhoneHint, PhoneStatus, SipAccount
-from phones.services import assign_phone, release_phone
+from phones.seats import release_phone
+from phones.services import assign_phone
 from tests.support.office import RowOffice, add_phone
 from tests.support.web_story import add_call, add_command
 

@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 
 Firmware = tuple[int, ...]
 
-NOT_DOCUMENTED: Final = "menu path not documented"
 USUAL_SOFT_KEYS: Final = 4  # seen on GRP phones; no document gives it by model
 CONCEIVABLE_MPK_KEYS: Final = 160  # a phone with four extension modules; the guide names no number
 
