@@ -3,9 +3,12 @@
 import uuid
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+from crmconnector.contacts.models import no_controls
 
 
 class CallState(models.TextChoices):
@@ -48,6 +51,7 @@ class Call(models.Model):
     transfers = models.JSONField(default=list, blank=True)
     talked_with = models.JSONField(default=list, blank=True)  # endpoints that heard the caller
     picked_up = models.BooleanField(default=False)  # by somebody whose phone did not ring
+    test = models.BooleanField(default=False)  # a test pop's: no call that anybody made; in no log and no count
     started_at = models.DateTimeField()
     queued_at = models.DateTimeField(null=True, blank=True)  # began to wait in the queue, for the first time
     left_queue_at = models.DateTimeField(null=True, blank=True)  # and waited no longer, for the last time
@@ -101,6 +105,44 @@ class Leg(models.Model):
 
     def __str__(self) -> str:
         return f"{self.endpoint} {self.state}"
+
+
+_one_to_nine = [MinValueValidator(1), MaxValueValidator(9)]
+
+
+class Disposition(models.Model):
+    """An outcome that people record after a call. Not the system's own (busy, no answer), which is Call.disposition."""
+
+    label = models.CharField(_("outcome"), max_length=60, unique=True, validators=[no_controls])
+    key = models.PositiveSmallIntegerField(
+        _("key"), validators=[MinValueValidator(1), MaxValueValidator(9)], unique=True
+    )
+    explanation = models.CharField(_("what it means"), max_length=120, blank=True, validators=[no_controls])
+    enabled = models.BooleanField(_("offered"), default=True)
+
+    class Meta:
+        ordering = ("key",)
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class CallNote(models.Model):
+    """What one person wrote about one call, while it lasted or after, and the outcome they chose."""
+
+    call = models.ForeignKey(Call, models.CASCADE, related_name="notes")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    text = models.TextField(_("note"), blank=True, max_length=4000, validators=[no_controls])
+    outcome = models.ForeignKey(Disposition, models.PROTECT, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("created_at", "id")
+        constraints = [models.UniqueConstraint(fields=["call", "user"], name="note_once_per_call_and_user")]
+
+    def __str__(self) -> str:
+        return f"{self.call_id} by {self.user_id}"
 
 
 class CommandKind(models.TextChoices):

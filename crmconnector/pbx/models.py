@@ -82,6 +82,9 @@ class Line(models.Model):
     pbx = models.ForeignKey(Pbx, models.CASCADE, related_name="lines")
     did = models.CharField(_("number as the PBX sees it"), max_length=40, validators=[no_controls])
     label = models.CharField(_("label"), max_length=80, validators=[no_controls])
+    country = models.CharField(  # of callers who show a number without one; empty: the PBX's
+        _("country"), max_length=2, blank=True, validators=[country_code]
+    )
 
     class Meta:
         ordering = ("label",)
