@@ -2,10 +2,13 @@
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import RegexValidator, URLValidator
 from django.db import models
+from django.db.models.functions import Reverse
 from django.utils.translation import gettext_lazy as _
+
+from crmconnector.contacts.folding import Fold, SearchText
 
 no_controls = RegexValidator(r"\A[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*\Z", _("Control characters are not allowed."))
 web_address = URLValidator(schemes=["https", "http"])
@@ -32,6 +35,11 @@ class Contact(models.Model):
     external_link = models.URLField(_("link to the CRM"), max_length=500, blank=True, validators=[web_address])
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    search = models.GeneratedField(  # what a search looks in; see folding.py
+        expression=SearchText("name", "company", "title", "email", "external_id", "tags"),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
 
     class Meta:
         ordering = ("name", "id")
@@ -39,6 +47,11 @@ class Contact(models.Model):
             models.Index(fields=["name", "id"], name="contact_by_name"),
             models.Index(fields=["external_id"], name="contact_by_external_id", condition=~models.Q(external_id="")),
             GinIndex(fields=["tags"], name="contact_by_tag"),
+            GinIndex(OpClass("search", name="gin_trgm_ops"), name="contact_by_text"),
+            models.Index(Fold("name"), "id", name="contact_sorted_by_name"),
+            models.Index(Fold("company"), "id", name="contact_sorted_by_company"),
+            models.Index(fields=["-updated_at", "-id"], name="contact_by_change"),
+            models.Index(fields=["id"], name="contact_companies", condition=models.Q(kind="company")),
         ]
 
     def __str__(self) -> str:
@@ -61,6 +74,8 @@ class ContactNumber(models.Model):
     class Meta:
         ordering = ("id",)
         constraints = [models.UniqueConstraint(fields=["contact", "written"], name="number_once_per_contact")]
+        # By its last digits, which is how people remember a number.
+        indexes = [models.Index(OpClass(Reverse("match_key"), name="text_pattern_ops"), name="number_by_ending")]
 
     def __str__(self) -> str:
         return self.written
@@ -104,6 +119,7 @@ class ContactChange(models.Model):
 
     class Meta:
         ordering = ("-at", "-id")
+        indexes = [models.Index(fields=["contact"], name="change_that_merged", condition=models.Q(kind="merged"))]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.kind}"

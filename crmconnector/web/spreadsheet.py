@@ -10,9 +10,12 @@ _DANGEROUS = tuple("=+-@\t\r\n\x00＝＋－＠")
 
 
 def harmless(cell: object) -> str:
-    """The text with an apostrophe in front where a spreadsheet would compute it; blanks before it do not hide that."""
+    """The text with an apostrophe in front where a spreadsheet would compute it; blanks before it do not hide that.
+
+    One that has such an apostrophe of its own gets another: who reads the file back takes one off.
+    """
     text = str(cell)
-    return f"'{text}" if text.lstrip(" \u00a0").startswith(_DANGEROUS) else text
+    return f"'{text}" if text.lstrip("' \u00a0").startswith(_DANGEROUS) else text
 
 
 def csv_response(name: str, rows: Iterable[Sequence[object]]) -> HttpResponse:
