@@ -18,6 +18,7 @@ from crmconnector.listener.lock import LEADER_CLASS, SWEEPER_CLASS, LeaderLock, 
 from crmconnector.listener.sweeper import sweep
 from crmconnector.pbx.models import Pbx
 from crmconnector.pbx.selectors import pbxes_heard_here
+from crmconnector.screenpop.facts import load_country_names
 
 STANDBY_TRY_SECONDS = 0.25
 CONFIGURATION_SECONDS = 2.0
@@ -44,6 +45,7 @@ class Listener:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "listener"))
         async with asyncio.TaskGroup() as group:
             chores = [group.create_task(self._attend()), group.create_task(self._sweep_for_ever())]
+            group.create_task(asyncio.to_thread(load_country_names))  # a second's worth: now, not at the first card
             await self._stopping.wait()
             for chore in chores:
                 chore.cancel()

@@ -54,7 +54,7 @@ def prove_commands(ledger: CallLedger, batch: Sequence[ev.CallEvent], now: datet
 
 
 def show_cards(ledger: CallLedger, batch: Sequence[ev.CallEvent], now: datetime) -> set[int]:
-    return refresh_pops(ledger=ledger, now=now)
+    return refresh_pops(ledger=ledger, now=now, batch=batch)
 
 
 # In this order: commands first, so that a card which opens or closes already tells the command's end.

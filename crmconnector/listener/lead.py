@@ -17,6 +17,7 @@ from crmconnector.listener.fence import Fenced, next_epoch
 from crmconnector.listener.hearing import Hearing
 from crmconnector.listener.lock import LeaderLock
 from crmconnector.listener.outbox import Outbox
+from crmconnector.listener.pretended_ring import PretendedRings
 from crmconnector.listener.writer import Writer
 from crmconnector.pbx.connection import ami_address
 from crmconnector.pbx.models import Pbx, PbxLink
@@ -51,6 +52,7 @@ class Lead:
                 hearing.check_for_ever(),
                 hearing.learn_rights(),
                 ContactWatch(self.pbx.pk, epoch, self._client).run(),
+                PretendedRings(self.pbx, epoch).run(),
                 writer.run(),
                 writer.wake_for_ever(),
                 self._tell_link(epoch),

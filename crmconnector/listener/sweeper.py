@@ -10,6 +10,7 @@ from django.db.models import Q
 from crmconnector.calls.models import CallCommand, CommandState
 from crmconnector.calls.services import move_command
 from crmconnector.common.clock import COMMAND_RECONCILE_SECONDS, COMMAND_TRUTH_SECONDS, utc_now
+from crmconnector.contacts.imports.services import forget_old
 from crmconnector.listener.models import Heartbeat
 from crmconnector.pbx.models import PbxLink
 from crmconnector.screenpop.publisher import touch_pops, wake
@@ -19,6 +20,7 @@ from tasks.device_control import enqueue_orders
 
 RELAY_AGAIN_SECONDS = 2.0
 HEARTBEAT_SECONDS = 3.0
+FORGET_SECONDS = 3600.0
 MOST_AT_ONCE = 500
 
 
@@ -38,6 +40,7 @@ def sweep() -> None:
     _relay([command for command in commands if command not in changed], now)
     _sweep_orders(now)
     _give_sign_of_life(now)
+    _forget_old_files(now)
 
 
 def _ended_or_told(command: CallCommand, now: datetime) -> bool:
@@ -116,3 +119,14 @@ def _give_sign_of_life(now: datetime) -> None:
     stale = now - timedelta(seconds=HEARTBEAT_SECONDS)
     if not Heartbeat.objects.filter(name="sweeper", at__gt=stale).exists():
         Heartbeat.objects.update_or_create(name="sweeper", defaults={"at": now})
+
+
+def _forget_old_files(now: datetime) -> None:
+    """Files of contacts that nobody brought in hold people's names and numbers; they go though nobody brings another.
+
+    Marked before it is done, so that one that cannot be removed costs the rounds of a whole hour nothing.
+    """
+    stale = now - timedelta(seconds=FORGET_SECONDS)
+    if not Heartbeat.objects.filter(name="old_files", at__gt=stale).exists():
+        Heartbeat.objects.update_or_create(name="old_files", defaults={"at": now})
+        forget_old(now=now)

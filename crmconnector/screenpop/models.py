@@ -81,7 +81,12 @@ class PopDecision(models.Model):
             models.UniqueConstraint(fields=["call", "user"], condition=~Q(user=None), name="decision_per_user"),
             models.UniqueConstraint(fields=["call", "endpoint"], condition=Q(user=None), name="decision_per_phone"),
         ]
-        indexes = [models.Index(fields=["user", "-decided_at"], name="decision_by_user")]
+        indexes = [
+            models.Index(fields=["user", "-decided_at", "-id"], name="decision_by_user"),
+            models.Index(fields=["-decided_at", "-id"], name="decision_recent"),
+            models.Index(fields=["reason", "-decided_at", "-id"], name="decision_by_reason"),
+            models.Index(fields=["-decided_at", "-id"], name="decision_unshown", condition=Q(shown=False)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.call_id} {self.user_id} {self.reason}"

@@ -13,49 +13,91 @@ from django.conf import settings
 from django.db import connection, transaction
 from redis.exceptions import RedisError
 
+from crmconnector.calls.events import CallEvent
 from crmconnector.calls.ledger import CallLedger
 from crmconnector.calls.models import Leg
 from crmconnector.common.redis import redis_client
 from crmconnector.screenpop.facts import FactsOfBatch
 from crmconnector.screenpop.models import Pop
 from crmconnector.screenpop.payload import card_payload, leg_to_answer
+from crmconnector.screenpop.reasons import Cards, keep_reasons
+from crmconnector.screenpop.rulebook import RuleBook
+from crmconnector.screenpop.rules import may_open
 
 WAKE_CHANNEL = "screenpop.wake"
 VERSION_LOCK = 7001  # advisory lock class: versions of one user's cards are committed in their order
 log = structlog.get_logger(__name__)
 
 
-def refresh_pops(*, ledger: CallLedger, now: datetime) -> set[int]:
-    """Bring the cards of the ledger's calls up to date; returns the users whose streams must wake.
+def refresh_pops(*, ledger: CallLedger, now: datetime, batch: Sequence[CallEvent]) -> set[int]:
+    """Bring the cards of the ledger's calls up to date, and keep why each was made or not.
 
-    Runs inside the batch's transaction, after `ledger.save()`.
+    Returns the users whose streams must wake. Runs inside the batch's transaction, after `ledger.save()`.
     """
     closed = _follow(ledger, now)
     seats = _legs_by_call_and_user(ledger)
-    if not seats:
-        return set()
-    existing = {
-        (pop.call_id, pop.user_id): pop for pop in Pop.objects.filter(call__in={call_id for call_id, _ in seats})
+    there = _cards_of(ledger)
+    without = {key: legs for key, legs in seats.items() if key not in there}
+    book = RuleBook(pbx=ledger.pbx, user_ids=_people_in_question(ledger, there), now=now)
+    opening = {key for key, legs in without.items() if _opens(book, key[1], legs)}
+    showing = {key: legs for key, legs in seats.items() if key in there or key in opening}
+    fresh, changed = _draw(ledger, showing, there, now)
+    _give_versions([*fresh, *closed, *changed])
+    Pop.objects.bulk_create(fresh)  # nobody else writes cards of this PBX's calls: the batch holds its link's row
+    Pop.objects.bulk_update([*closed, *changed], ["payload", "state", "leg", "changed_at", "version"])
+    keep_reasons(ledger=ledger, batch=batch, cards=Cards(there, fresh, book), now=now)
+    return {pop.user_id for pop in [*fresh, *closed, *changed]}
+
+
+def _cards_of(ledger: CallLedger) -> dict[tuple[int, int], Pop]:
+    """The cards that the batch's calls have already; a call without people has none."""
+    calls = {
+        call.pk
+        for call in ledger.touched()
+        if call.placed_by_id or any(leg.user_id is not None for leg in ledger.all_legs_of(call))
     }
+    return {(pop.call_id, pop.user_id): pop for pop in Pop.objects.filter(call__in=calls)} if calls else {}
+
+
+def _people_in_question(ledger: CallLedger, there: Mapping[tuple[int, int], Pop]) -> set[int]:
+    """Whose rules matter now: people whose phone the call concerns and who have no card of it yet."""
+    return {
+        leg.user_id
+        for call in ledger.touched()
+        for leg in ledger.all_legs_of(call)
+        if leg.user_id is not None and leg.pops and (call.pk, leg.user_id) not in there
+    }
+
+
+def _opens(book: RuleBook, user_id: int, legs: Sequence[Leg]) -> bool:
+    verdict = book.verdict(user_id=user_id, call=legs[0].call)
+    return book.active(user_id) and may_open(verdict, [leg.state for leg in legs])
+
+
+def _draw(
+    ledger: CallLedger,
+    showing: Mapping[tuple[int, int], Sequence[Leg]],
+    there: Mapping[tuple[int, int], Pop],
+    now: datetime,
+) -> tuple[list[Pop], list[Pop]]:
+    """(new cards, changed ones), filled from the legs and not written yet."""
+    if not showing:
+        return [], []
     facts = FactsOfBatch(ledger, now)
-    fresh, changed = [], closed
-    for (call_id, user_id), legs in seats.items():
-        pop = existing.get((call_id, user_id))
+    fresh, changed = [], []
+    for (call_id, user_id), legs in showing.items():
+        pop = there.get((call_id, user_id))
         payload = card_payload(facts.of(legs, known=pop.payload if pop else None))
         leg_id = leg_to_answer(facts.leg_facts(legs))
         if pop is None:
-            if payload["state"] == "closed":
-                continue  # it rang and ended within one batch, or before we listened: the log tells it, no card
             pop = Pop(user_id=user_id, call_id=call_id, opened_at=now)
-            _fill(pop, payload, leg_id, now)
             fresh.append(pop)
-        elif pop.payload != payload or pop.leg_id != leg_id:
-            _fill(pop, payload, leg_id, now)
+        elif pop.payload == payload and pop.leg_id == leg_id:
+            continue
+        else:
             changed.append(pop)
-    _give_versions([*fresh, *changed])
-    Pop.objects.bulk_create(fresh, ignore_conflicts=True)
-    Pop.objects.bulk_update(changed, ["payload", "state", "leg", "changed_at", "version"])
-    return {pop.user_id for pop in [*fresh, *changed]}
+        _fill(pop, payload, leg_id, now)
+    return fresh, changed
 
 
 @transaction.atomic  # the version's lock must hold until the row with it is committed

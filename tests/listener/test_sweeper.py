@@ -7,6 +7,9 @@ import pytest
 from crmconnector.calls.models import CallCommand, CommandState, Leg
 from crmconnector.calls.services import grant_command, request_answer
 from crmconnector.common.clock import utc_now
+from crmconnector.contacts.imports.limits import KEPT_DAYS
+from crmconnector.contacts.imports.services import receive_file
+from crmconnector.contacts.models import ContactImport, ContactImportChunk
 from crmconnector.listener import sweeper
 from crmconnector.listener.dispatch import handle_batch
 from crmconnector.listener.models import Heartbeat
@@ -98,3 +101,31 @@ def test_a_proof_that_comes_late_still_counts(command, handed_out, office):
 def test_the_sweeper_gives_a_sign_of_life(db):
     sweeper.sweep()
     assert Heartbeat.objects.get(name="sweeper").at > utc_now() - timedelta(seconds=5)
+
+
+# --- files that nobody brought in ------------------------------------------------------------------------------------
+
+
+def a_file_of(days: float) -> ContactImport:
+    then = utc_now() - timedelta(days=days)
+    one = receive_file(actor=None, file_name="p.csv", chunks=[b"name\nAda Lovelace\n"], country="DE", now=then)
+    ContactImport.objects.filter(pk=one.pk).update(changed_at=then)
+    return one
+
+
+def test_a_file_that_nobody_brought_in_goes_after_its_days_with_what_it_held(office):
+    fresh, _old = a_file_of(KEPT_DAYS - 1), a_file_of(KEPT_DAYS + 1)
+    assert ContactImportChunk.objects.count() == 2
+    sweeper.sweep()
+    assert list(ContactImport.objects.values_list("pk", flat=True)) == [fresh.pk]
+    assert ContactImportChunk.objects.get().source_id == fresh.pk
+
+
+def test_old_files_are_looked_for_once_an_hour_and_not_every_second(office):
+    sweeper.sweep()
+    a_file_of(KEPT_DAYS + 1)
+    sweeper.sweep()
+    assert ContactImport.objects.exists()
+    Heartbeat.objects.filter(name="old_files").update(at=utc_now() - timedelta(hours=1, seconds=1))
+    sweeper.sweep()
+    assert not ContactImport.objects.exists()

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import connections
-from phonenumbers import geocoder  # noqa: F401  (a second's worth of tables: now, not at the first call)
 
 from crmconnector.common.clock import FORGOTTEN_TRANSACTION_SECONDS
 from crmconnector.listener.daemon import Listener
