@@ -1,22 +1,23 @@
-"""Gathers, for one batch, everything the cards say; a fixed number of queries however many calls ring."""
+"""Gathers, for one batch, everything the cards say; a fixed number of queries however many calls ring.
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+A card says only what its own user may see: a contact of another team is counted, not named.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from types import ModuleType
+from typing import Any
 
 import phonenumbers
-from django.db.models import Count, F, Window
-from django.db.models.functions import RowNumber
 
 from crmconnector.calls.ledger import CallLedger
 from crmconnector.calls.models import Call, Leg
 from crmconnector.common.numbers import NumberKind, NumberReading, shown_number
-from crmconnector.contacts.selectors import Person
-from crmconnector.screenpop.payload import CallerFacts, CardFacts, EarlierCall, LegFacts, PersonFacts
-from crmconnector.users.selectors import names_of
-
-EARLIER_CALLS_SHOWN = 3
-EARLIER_DAYS = 365
+from crmconnector.contacts.lookup import Person
+from crmconnector.screenpop import handover
+from crmconnector.screenpop.past import choices_among, earlier_calls
+from crmconnector.screenpop.payload import CallerFacts, CardFacts, ChoiceFacts, LegFacts, PersonFacts
+from crmconnector.screenpop.staff import NOBODY, Member, staff
 
 
 class FactsOfBatch:
@@ -24,29 +25,36 @@ class FactsOfBatch:
 
     def __init__(self, ledger: CallLedger, now: datetime) -> None:
         self.ledger = ledger
+        self._calls = {call.pk: call for call in ledger.touched()}
         legs = [leg for leg in ledger.legs.values() if leg.user_id is not None and leg.pops]
-        self._readings = {leg.uniqueid: ledger.read(self._number(leg)) for leg in legs}
-        ringing = [leg for leg in legs if leg.ended_at is None]
-        wanted = [self._readings[leg.uniqueid] for leg in ringing if not self._withheld(leg)]
+        self._readings = {leg.uniqueid: ledger.read(self._number(leg), self._line(leg)) for leg in legs}
+        open_legs = [leg for leg in legs if leg.ended_at is None and not self._withheld(leg)]
+        wanted = [self._readings[leg.uniqueid] for leg in open_legs if not self._is_colleague(leg)]
         self._people = ledger.people_of(wanted)
-        self._earlier, self._counts = _earlier_calls(
-            {reading.e164 for reading in wanted if reading.e164}, {call.pk for call in ledger.touched()}, now
-        )
-        self._names = self._colleague_names(legs)
+        self._past = earlier_calls({one.e164 for one in wanted if one.e164}, set(self._calls), now)
+        self._choices = choices_among(self._people)
+        self._staff = staff(self._users())
         self._queues = {queue.name: str(queue) for queue in ledger.pbx.queues.all()}
 
-    def of(self, legs: Sequence[Leg], *, known: dict | None) -> CardFacts:
+    def of(self, legs: Sequence[Leg], *, known: Mapping[str, Any] | None) -> CardFacts:
         """`known` is what the card already says; a closed leg adds its end, not a new look-up."""
         latest = max(legs, key=lambda leg: (leg.ended_at is None, leg.rang_at))
-        call = latest.call
-        line = self.ledger.lines.get(call.dialled)
+        call, line = self._call(latest), self._line(latest)
+        kept = known if known and (latest.ended_at or self._still_that_colleague(latest, known)) else None
         return CardFacts(
             direction=call.direction,
             line_label=line.label if line else "",
             did=call.dialled if call.direction == "inbound" else "",
             queue=self._queues.get(call.queue_name, call.queue_name),
-            caller=self._caller_from(known) if known and latest.ended_at else self._caller(latest),
+            caller=_NOTHING if kept else self._caller(latest),
             legs=self.leg_facts(legs),
+            kept=kept,
+            extension=self._extension(latest.endpoint) or str((known or {}).get("extension", "")),
+            queued_at=call.queued_at.timestamp() if call.queued_at else None,
+            test=call.test,
+            dismissed=bool((known or {}).get("dismissed")),
+            sent_by=self._sender(call, legs),
+            sent_to=handover.receiver(self._parts(legs), self._others(call, legs)),
         )
 
     def leg_facts(self, legs: Iterable[Leg]) -> list[LegFacts]:
@@ -55,26 +63,25 @@ class FactsOfBatch:
                 leg_id=leg.pk,
                 state=leg.state,
                 outcome=leg.outcome,
-                rang_at=leg.rang_at.timestamp() if leg.rang_at else 0.0,
-                answered_at=leg.answered_at.timestamp() if leg.answered_at else None,
-                ended_at=leg.ended_at.timestamp() if leg.ended_at else None,
+                rang_at=_epoch(leg.rang_at) or 0.0,
+                answered_at=_epoch(leg.answered_at),
+                ended_at=_epoch(leg.ended_at),
                 answered_by=self._who(leg.answered_by_endpoint),
             )
             for leg in legs
         ]
 
-    def _number(self, leg: Leg) -> str:
-        return leg.far_number or leg.call.caller_number
-
-    def _withheld(self, leg: Leg) -> bool:
-        return leg.far_restricted or self._readings[leg.uniqueid].kind is NumberKind.WITHHELD
+    # --- the far party ------------------------------------------------------------------------------------------
 
     def _caller(self, leg: Leg) -> CallerFacts:
-        reading = self._readings[leg.uniqueid]
         if self._withheld(leg):
-            return CallerFacts("", "", "", "", withheld=True, extension="", colleague="")
-        seat = self.ledger.seats.get(leg.far_endpoint) if leg.call.direction == "internal" else None
-        people = self._people.get(reading, [])
+            return _WITHHELD
+        reading, past = self._readings[leg.uniqueid], self._past
+        seat = self.ledger.seats.get(leg.far_endpoint) if self._is_colleague(leg) else None
+        people = [] if seat else self._people.get(reading, [])
+        user = self._staff.get(leg.user_id or 0, NOBODY)
+        seen = [one for one in people if user.may_see(one.team_id)]
+        colleague = self._staff.get(seat.user_id or 0, NOBODY) if seat else NOBODY
         return CallerFacts(
             written=self._number(leg),
             shown=shown_number(reading.e164, country=self.ledger.pbx.country) if reading.e164 else reading.written,
@@ -82,88 +89,145 @@ class FactsOfBatch:
             network_name="" if leg.far_name == self._number(leg) else leg.far_name,
             withheld=False,
             extension=seat.extension if seat else (reading.key if reading.kind is NumberKind.INTERNAL else ""),
-            colleague=self._names.get(seat.user_id or 0, seat.phone_name) if seat else "",
-            people=[_person(one) for one in people],
-            rule=str(people[0].rule) if people else "",
-            earlier=self._earlier.get(reading.e164, ()),
-            calls_before=self._counts.get(reading.e164, 0),
+            colleague=(colleague.name or seat.phone_name) if seat else "",
+            people=[_person(one) for one in seen],
+            rule=str(seen[0].rule) if seen else "",
+            earlier=past.shown(reading.e164),
+            calls_before=past.counts.get(reading.e164, 0),
+            e164=reading.e164,
+            key=reading.e164 or reading.key,
+            prefix=reading.prefix,
+            national=_national(reading.e164),
+            teams=colleague.teams,
+            hidden=len(people) - len(seen),
+            choices=self._choices_for(reading, user, seen),
+            last_note=past.notes.get(reading.e164),
         )
 
-    def _caller_from(self, known: dict) -> CallerFacts:
-        """The caller as the card already shows it."""
+    def _choices_for(self, reading: NumberReading, user: Member, seen: Sequence[Person]) -> list[ChoiceFacts]:
+        """The own choice first, then those of team-mates, newest first; only among people this user may see."""
+        ids = {one.contact_id for one in seen}
+        found = {}
+        for choice in self._choices.get(reading.e164 or reading.key, ()):
+            own = choice.user_id == user.user_id
+            if choice.contact_id in ids and (own or user.works_with(self._staff.get(choice.user_id, NOBODY))):
+                by_name = "" if own else self._staff.get(choice.user_id, NOBODY).name
+                facts = ChoiceFacts(choice.contact_id, by_name, own, choice.chosen_at.timestamp())
+                if own or choice.contact_id not in found:
+                    found[choice.contact_id] = facts
+        return sorted(found.values(), key=lambda one: (not one.own, -one.at))
+
+    def _number(self, leg: Leg) -> str:
+        return leg.far_number or self._call(leg).caller_number
+
+    def _withheld(self, leg: Leg) -> bool:
+        return leg.far_restricted or self._readings[leg.uniqueid].kind is NumberKind.WITHHELD
+
+    def _is_colleague(self, leg: Leg) -> bool:
+        """A seat at the other end: whatever number it shows, no contact is looked for."""
+        return self._call(leg).direction == "internal" and leg.far_endpoint in self.ledger.seats
+
+    def _still_that_colleague(self, leg: Leg, known: Mapping[str, Any]) -> bool:
+        """Hold and resume do not name the other end; the seat there is not looked up again."""
         caller = known["caller"]
-        return CallerFacts(
-            written=caller["written"],
-            shown=caller["number"],
-            country_name=caller["country_name"],
-            network_name=caller["network_name"],
-            withheld=caller["kind"] == "withheld",
-            extension=caller["extension"],
-            colleague=caller["network_name"] if caller["kind"] == "colleague" else "",
-            people=[
-                PersonFacts(one["id"], one["name"], one["company"], one["title"], one["number_label"], one["notes"])
-                for one in known["people"]
-            ],
-            rule=known["rule"],
-            earlier=[EarlierCall(one["kind"], one["seconds"], one["with"], one["at"]) for one in known["last_calls"]],
-            calls_before=known["calls_before"],
-        )
+        if caller["kind"] != "colleague" or caller["written"] != self._number(leg):
+            return False
+        return self._call(leg).direction == "internal" and leg.far_endpoint not in self.ledger.seats
+
+    # --- who had which part -------------------------------------------------------------------------------------
+
+    def _sender(self, call: Call, legs: Sequence[Leg]) -> handover.Handover | None:
+        found = handover.sender(self._parts(legs), self._others(call, legs))
+        if found or call.direction != "outbound" or call.answered_at is None or not call.placed_by_id:
+            return found
+        mine = max(legs, key=lambda leg: _epoch(leg.rang_at) or 0.0)
+        if call.placed_by_id == mine.user_id or mine.rang_at is None or mine.rang_at < call.answered_at:
+            return None
+        # Who dialled out has no leg of the call: the own channel began it.
+        return handover.Handover(call.placed_by_id, self._staff.get(call.placed_by_id, NOBODY).name, "", None)
+
+    def _others(self, call: Call, legs: Sequence[Leg]) -> list[handover.Part]:
+        user_id = legs[0].user_id
+        others = [leg for leg in self.ledger.legs_of(call) if leg.user_id and leg.user_id != user_id and leg.rang_at]
+        return self._parts(others)
+
+    def _parts(self, legs: Iterable[Leg]) -> list[handover.Part]:
+        return [
+            handover.Part(
+                leg.user_id,
+                self._staff.get(leg.user_id or 0, NOBODY).name,
+                _epoch(leg.rang_at) or 0.0,
+                _epoch(leg.answered_at),
+                _epoch(leg.ended_at),
+            )
+            for leg in legs
+        ]
 
     def _who(self, endpoint: str) -> str:
         seat = self.ledger.seats.get(endpoint)
         if seat is None:
             return endpoint.partition("/")[2]
-        return self._names.get(seat.user_id or 0, seat.phone_name)
+        return self._staff.get(seat.user_id or 0, NOBODY).name or seat.phone_name
 
-    def _colleague_names(self, legs: Iterable[Leg]) -> dict[int, str]:
-        ids = {seat.user_id for seat in self.ledger.seats.values() if seat.user_id}
-        return names_of(ids | {leg.user_id for leg in legs if leg.user_id})
+    def _extension(self, endpoint: str) -> str:
+        seat = self.ledger.seats.get(endpoint)
+        return seat.extension if seat else ""
 
+    def _users(self) -> set[int]:
+        ids = {seat.user_id for seat in self.ledger.seats.values()}
+        ids |= {leg.user_id for leg in self.ledger.legs.values()}
+        ids |= {call.placed_by_id for call in self._calls.values()}
+        ids |= {choice.user_id for choices in self._choices.values() for choice in choices}
+        return {user_id for user_id in ids if user_id}
 
-def _earlier_calls(
-    e164s: set[str], now_ringing: set[int], now: datetime
-) -> tuple[dict[str, list[EarlierCall]], dict[str, int]]:
-    if not e164s:
-        return {}, {}
-    past = Call.objects.filter(started_at__gte=now - timedelta(days=EARLIER_DAYS)).exclude(pk__in=now_ringing)
-    earlier: dict[str, list[EarlierCall]] = defaultdict(list)
-    if len(e164s) == 1:  # nearly always; Django takes five times as long to write the query for several
-        (e164,) = e164s
-        past = past.filter(caller_e164=e164)
-        newest, counts = past.order_by("-started_at")[:EARLIER_CALLS_SHOWN], {e164: past.count()}
-    else:
-        past = past.filter(caller_e164__in=e164s)
-        by_number = Window(RowNumber(), partition_by=F("caller_e164"), order_by=F("started_at").desc())
-        newest = past.annotate(place=by_number).filter(place__lte=EARLIER_CALLS_SHOWN).order_by("-started_at")
-        counts = dict(past.order_by().values_list("caller_e164").annotate(Count("id")))
-    for call in newest.select_related("answered_by"):
-        earlier[call.caller_e164].append(_earlier_call(call))
-    return earlier, counts
+    def _call(self, leg: Leg) -> Call:
+        """Without asking the database for a call that the ledger holds."""
+        return self._calls.get(leg.call_id) or leg.call
+
+    def _line(self, leg: Leg) -> Any:
+        return self.ledger.line_of(self._call(leg))
 
 
-def _earlier_call(call: Call) -> EarlierCall:
-    kinds = {"answered": "talked", "transferred": "talked", "rejected": "rejected", "busy": "no_answer"}
-    seconds = call.talk_seconds if call.answered_at else _rang_seconds(call)
-    return EarlierCall(
-        kind=kinds.get(call.disposition, "missed"),
-        seconds=round(seconds) if seconds is not None else None,
-        with_name=call.answered_by.display_name if call.answered_by else call.queue_name,
-        at=call.started_at.timestamp(),
-    )
-
-
-def _rang_seconds(call: Call) -> float | None:
-    return (call.ended_at - call.started_at).total_seconds() if call.ended_at else None
+_NOTHING = CallerFacts("", "", "", "", withheld=False, extension="", colleague="")
+_WITHHELD = CallerFacts("", "", "", "", withheld=True, extension="", colleague="")
 
 
 def _person(person: Person) -> PersonFacts:
-    return PersonFacts(person.contact_id, person.name, person.company, person.title, person.number_label, person.notes)
+    return PersonFacts(
+        person.contact_id,
+        person.name,
+        person.company,
+        person.title,
+        person.number_label,
+        person.notes,
+        person.tags,
+        person.owner_id,
+        person.owner_name,
+        person.external_id,
+        person.external_link,
+    )
+
+
+def _epoch(at: datetime | None) -> float | None:
+    return at.timestamp() if at else None
+
+
+def _national(e164: str) -> str:
+    """Digits as people in the number's own country dial it: 03023125447."""
+    if not e164:
+        return ""
+    written = phonenumbers.format_number(phonenumbers.parse(e164, None), phonenumbers.PhoneNumberFormat.NATIONAL)
+    return "".join(char for char in written if char.isdigit())
 
 
 def _country_name(reading: NumberReading) -> str:
     if not reading.e164:
         return ""
-    # Imported here: its tables take 100 MB and a second, and only the listener draws cards.
+    return str(load_country_names().country_name_for_number(phonenumbers.parse(reading.e164, None), "en"))
+
+
+def load_country_names() -> ModuleType:
+    """Imported here: its tables take 100 MB and a second or two, and only the listener draws cards."""
     from phonenumbers import geocoder
 
-    return str(geocoder.country_name_for_number(phonenumbers.parse(reading.e164, None), "en"))
+    return geocoder

@@ -1,7 +1,16 @@
-"""What a card says: pure, from plain facts to the dictionary that the card is drawn from."""
+"""What a card says: pure, from plain facts to the dictionary that the card is drawn from.
 
-from collections.abc import Sequence
+Rows written by an older version have fewer keys; whoever reads a payload takes what is missing as empty.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+from crmconnector.screenpop.handover import Handover
+
+LONGEST_NOTE_SHOWN = 500
+MOST_TAGS_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +34,11 @@ class PersonFacts:
     title: str
     number_label: str
     notes: str
+    tags: Sequence[str] = ()
+    owner_id: int | None = None
+    owner_name: str = ""
+    external_id: str = ""
+    external_link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +47,29 @@ class EarlierCall:
     seconds: int | None
     with_name: str
     at: float
+    outcome: str = ""  # as a person recorded it
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceFacts:
+    """Who of several people it was in an earlier call, as somebody chose on the card. `own`: by this user."""
+
+    contact_id: int
+    by_name: str
+    own: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class NoteFacts:
+    text: str
+    by_name: str
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
 class CallerFacts:
-    """The far party as it was read."""
+    """The far party as it was read. `people` are those whom the user may see; `hidden` counts the others."""
 
     written: str
     shown: str
@@ -50,16 +82,36 @@ class CallerFacts:
     rule: str = ""
     earlier: Sequence[EarlierCall] = ()
     calls_before: int = 0
+    e164: str = ""
+    key: str = ""  # what choices among several people are remembered by: the E.164 form, else the matching key
+    prefix: str = ""  # the outside-line prefix that was taken off before the number
+    national: str = ""  # digits as dialled inside the number's own country
+    teams: Sequence[str] = ()  # of a colleague
+    hidden: int = 0
+    choices: Sequence[ChoiceFacts] = ()
+    last_note: NoteFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
+    """`kept` is an earlier payload whose facts about the caller still hold, instead of `caller`."""
+
     direction: str
     line_label: str
     did: str
     queue: str
     caller: CallerFacts
     legs: Sequence[LegFacts] = field(default_factory=tuple)
+    kept: Mapping[str, Any] | None = None
+    extension: str = ""  # of the user's phone
+    queued_at: float | None = None
+    test: bool = False
+    sent_by: Handover | None = None
+    sent_to: Handover | None = None
+    dismissed: bool = False  # its user has put the closed card away
+
+
+ABOUT_THE_CALLER = ("caller", "people", "rule", "last_calls", "calls_before", "hidden", "choices", "last_note")
 
 
 def card_state(legs: Sequence[LegFacts]) -> str:
@@ -88,18 +140,16 @@ def card_payload(facts: CardFacts) -> dict[str, object]:
         "direction": facts.direction,
         "line": {"label": facts.line_label or facts.did, "did": facts.did} if facts.did else None,
         "queue": facts.queue or None,
+        "extension": facts.extension,
+        "test": facts.test,
+        "queued_at": facts.queued_at,
         "rang_at": min(leg.rang_at for leg in legs),
         "answered_at": min(answered) if answered else None,
         "ended_at": max(leg.ended_at or 0.0 for leg in legs) if state == "closed" else None,
-        "caller": _caller(facts.caller),
-        "people": [_person(person) for person in facts.caller.people],
-        "rule": facts.caller.rule,
-        "last_calls": [
-            {"kind": one.kind, "seconds": one.seconds, "with": one.with_name, "at": one.at}
-            for one in facts.caller.earlier
-        ],
-        "calls_before": facts.caller.calls_before,
-        "closed": _closed(legs) if state == "closed" else None,
+        "sent_by": _handover(facts.sent_by),
+        "closed": _closed(legs, facts.sent_to, test=facts.test) if state == "closed" else None,
+        "dismissed": facts.dismissed and state == "closed",
+        **(_kept(facts.kept) if facts.kept is not None else _about(facts.caller)),
     }
 
 
@@ -111,6 +161,63 @@ def initials(name: str) -> str:
     return (words[0][0] + (words[-1][0] if len(words) > 1 else "")).upper()
 
 
+def in_groups(people: Sequence[dict[str, Any]], choices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """People of one company beside each other; who was chosen before comes first, with the whole company.
+
+    Nobody is left out and nobody is picked: the order is only an offer.
+    """
+    rank = {choice["contact"]: place for place, choice in reversed(list(enumerate(choices)))}
+    best: dict[str, int] = {}
+    for one in people:
+        best[one["company"]] = min(best.get(one["company"], len(choices)), rank.get(one["id"], len(choices)))
+
+    def order(one: dict[str, Any]) -> tuple[object, ...]:
+        company = one["company"]
+        return best[company], not company, company.casefold(), rank.get(one["id"], len(choices))
+
+    return sorted(people, key=order)
+
+
+def person_payload(person: PersonFacts) -> dict[str, Any]:
+    return {
+        "id": person.contact_id,
+        "name": person.name,
+        "company": person.company,
+        "title": person.title,
+        "number_label": person.number_label,
+        "notes": person.notes[:LONGEST_NOTE_SHOWN],
+        "initials": initials(person.name),
+        "tags": list(person.tags)[:MOST_TAGS_SHOWN],
+        "owner_id": person.owner_id,
+        "owner": person.owner_name,
+        "external_id": person.external_id,
+        "external_link": person.external_link,
+    }
+
+
+def _about(caller: CallerFacts) -> dict[str, object]:
+    note = caller.last_note
+    return {
+        "caller": _caller(caller),
+        "people": [person_payload(person) for person in caller.people],
+        "rule": caller.rule,
+        "last_calls": [
+            {"kind": one.kind, "seconds": one.seconds, "with": one.with_name, "at": one.at, "outcome": one.outcome}
+            for one in caller.earlier
+        ],
+        "calls_before": caller.calls_before,
+        "hidden": caller.hidden,
+        "choices": [
+            {"contact": one.contact_id, "by": one.by_name, "own": one.own, "at": one.at} for one in caller.choices
+        ],
+        "last_note": {"text": note.text[:LONGEST_NOTE_SHOWN], "by": note.by_name, "at": note.at} if note else None,
+    }
+
+
+def _kept(known: Mapping[str, Any]) -> dict[str, object]:
+    return {name: known[name] for name in ABOUT_THE_CALLER if name in known}
+
+
 def _caller(caller: CallerFacts) -> dict[str, object]:
     return {
         "kind": _kind(caller),
@@ -119,6 +226,11 @@ def _caller(caller: CallerFacts) -> dict[str, object]:
         "country_name": caller.country_name,
         "network_name": caller.colleague or caller.network_name,
         "extension": caller.extension,
+        "e164": caller.e164,
+        "key": caller.key,
+        "national": caller.national,
+        "prefix": caller.prefix,
+        "teams": list(caller.teams),
     }
 
 
@@ -132,16 +244,11 @@ def _kind(caller: CallerFacts) -> str:
     return "known" if len(caller.people) == 1 else "several"
 
 
-def _person(person: PersonFacts) -> dict[str, object]:
-    return {
-        "id": person.contact_id,
-        "name": person.name,
-        "company": person.company,
-        "title": person.title,
-        "number_label": person.number_label,
-        "notes": person.notes[:500],
-        "initials": initials(person.name),
-    }
+def _handover(handover: Handover | None) -> dict[str, object] | None:
+    if handover is None:
+        return None
+    seconds = None if handover.seconds is None else round(handover.seconds)
+    return {"user": handover.user_id, "name": handover.name, "kind": handover.kind, "seconds": seconds}
 
 
 _REASONS = {
@@ -155,12 +262,17 @@ _REASONS = {
 }
 
 
-def _closed(legs: Sequence[LegFacts]) -> dict[str, object]:
+def _closed(legs: Sequence[LegFacts], sent_to: Handover | None, *, test: bool) -> dict[str, object]:
     """Why the card asks nothing more, told of the leg that says most: answered, then taken elsewhere, then the last."""
     ranked = sorted(legs, key=lambda leg: (leg.answered_at is None, leg.outcome != "elsewhere", -(leg.ended_at or 0.0)))
     leg = ranked[0]
+    if test:  # nobody called, so nobody gave up
+        return {"reason": "test", "who": "", "seconds": _whole(leg.ended_at, leg.rang_at)}
     if leg.answered_at is not None:
-        return {"reason": "ended", "who": "", "seconds": _whole(leg.ended_at, leg.answered_at)}
+        seconds = _whole(leg.ended_at, leg.answered_at)
+        if sent_to is not None:
+            return {"reason": "transferred", "who": sent_to.name, "seconds": seconds, "talks": sent_to.talks}
+        return {"reason": "ended", "who": "", "seconds": seconds}
     reason = _REASONS.get(leg.outcome, "ended")
     return {"reason": reason, "who": leg.answered_by, "seconds": _whole(leg.ended_at, leg.rang_at)}
 

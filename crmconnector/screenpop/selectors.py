@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Max, Q
 
 from crmconnector.calls.models import CallCommand, CommandState
 from crmconnector.common.clock import utc_now
 from crmconnector.screenpop.models import Pop
+from crmconnector.screenpop.present import presented
 from crmconnector.users.models import User
 
 CLOSED_STAYS_SECONDS = 20
+TALKED_STAYS_SECONDS = 900
 MOST_CARDS = 50
 # One walk of the index (user, version) for each person. A single bound for all would not do: who had no call for weeks
 # would make it read weeks of everybody's.
@@ -47,11 +49,22 @@ class Card:
 
 def open_cards(*, user: User) -> list[Card]:
     """The cards a freshly opened desk shows: those not closed, and those closed a moment ago. Ringing first."""
-    recent = Q(state=Pop.State.CLOSED, changed_at__gte=utc_now() - timedelta(seconds=CLOSED_STAYS_SECONDS))
+    now = utc_now()
+    recent = Q(state=Pop.State.CLOSED, changed_at__gte=now - timedelta(seconds=TALKED_STAYS_SECONDS))
     pops = Pop.objects.filter(~Q(state=Pop.State.CLOSED) | recent, user=user).order_by("-version")[:MOST_CARDS]
-    cards = _cards(pops)
+    cards = _cards([pop for pop in pops if _still_asks(pop, now)])
     order = [Pop.State.RINGING, Pop.State.TALKING, Pop.State.HELD, Pop.State.CLOSED]
     return sorted(cards, key=lambda card: order.index(Pop.State(card.pop.state)))
+
+
+def _still_asks(pop: Pop, now: datetime) -> bool:
+    """A card of a call that one talked in stays for its note and outcome until it is put away."""
+    if pop.state != Pop.State.CLOSED:
+        return True
+    if pop.payload.get("dismissed"):
+        return False
+    talked = pop.payload.get("answered_at") is not None
+    return talked or pop.changed_at >= now - timedelta(seconds=CLOSED_STAYS_SECONDS)
 
 
 def cards_after(*, user_id: int, version: int) -> list[Card]:
@@ -82,12 +95,13 @@ def _cards(pops: Iterable[Pop]) -> list[Card]:
     commands: dict[tuple[int, int], list[CallCommand]] = {}
     for command in CallCommand.objects.filter(leg__call__in=calls).select_related("leg").order_by("requested_at"):
         commands.setdefault((command.leg.call_id, command.user_id), []).append(command)
-    return [_card(pop, commands.get((pop.call_id, pop.user_id), [])) for pop in rows]
+    drawn = zip(rows, presented(rows), strict=True)
+    return [_card(pop, payload, commands.get((pop.call_id, pop.user_id), [])) for pop, payload in drawn]
 
 
-def _card(pop: Pop, commands: list[CallCommand]) -> Card:
+def _card(pop: Pop, payload: dict, commands: list[CallCommand]) -> Card:
     last = commands[-1] if commands else None
-    return Card(pop, pop.payload, last, _offer(pop, last, len(commands)))
+    return Card(pop, payload, last, _offer(pop, last, len(commands)))
 
 
 def _offer(pop: Pop, last: CallCommand | None, tries: int) -> AnswerOffer:
@@ -99,6 +113,8 @@ def _offer(pop: Pop, last: CallCommand | None, tries: int) -> AnswerOffer:
     key = f"answer:{pop.leg_id}:{tries if not live else tries - 1}"
     if pop.state != Pop.State.RINGING or pop.leg_id is None:
         return AnswerOffer(False, "It no longer rings on your phone.", key)
+    if pop.payload.get("test"):
+        return AnswerOffer(False, "This is a test: nobody is calling.", key)
     if live:
         return AnswerOffer(False, "Your phone has been asked; do not press again.", key)
     return AnswerOffer(True, "", key)

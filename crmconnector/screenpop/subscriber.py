@@ -276,7 +276,7 @@ async def stream_cards(
             for text in await hub.catch_up(user_id, feed) if feed.behind else feed.take():
                 yield text
             if not feed.behind and not await feed.something():
-                yield ": still here\n\n"
+                yield sent("still", {"now": time.time()})  # an event, not a comment: pages notice its absence
         yield sent("bye", {})
     finally:
         hub.leave(user_id, feed)

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from crmconnector.calls.notes import ensure_outcomes
 from crmconnector.common.addresses import AmiAddress
 from crmconnector.common.numbers import is_country
 from crmconnector.pbx.connection import connect_pbx
@@ -25,6 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: object) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         made = self._ensure_login()
+        ensure_outcomes()
         if settings.AMI_ADDRESS:
             self._connect(settings.AMI_ADDRESS)
         # Without a simulator's ports nobody has a rehearsal in mind: a server whose PBX is entered on its page later.
