@@ -68,6 +68,7 @@ class CallStarted:
     originated: bool
     caller: Party
     dialled: str | None
+    test: bool = False  # pretended by us, to try a person's screen: nobody calls
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from django.db.models import Model, Q
 
 from crmconnector.calls import events as ev
 from crmconnector.calls.models import Call, CallState, Leg
+from crmconnector.calls.parties import far_number_of, keep_parties
 from crmconnector.common.clock import from_epoch
 from crmconnector.common.numbers import NumberReading, read_number
-from crmconnector.contacts.selectors import Person, people_with_numbers
+from crmconnector.contacts.lookup import Person, people_with_numbers
 from crmconnector.pbx.models import Line, Pbx
 from phones.selectors import Seat, seats_of
 
@@ -22,7 +23,7 @@ CALL_FIELDS = [
     "direction", "originated", "state", "caller_endpoint", "caller_number", "caller_name", "caller_restricted",
     "caller_e164", "dialled", "line", "queue_name", "contact", "disposition", "answered_by_endpoint", "answered_by",
     "placed_by", "merged_into", "answered_at", "ended_at", "talk_seconds", "transfers", "talked_with", "picked_up",
-    "queued_at", "left_queue_at",
+    "queued_at", "left_queue_at", "far_number",
 ]  # fmt: skip
 LEG_FIELDS = [
     "call", "far_number", "far_name", "far_endpoint", "far_restricted", "state", "outcome", "answered_by_endpoint",
@@ -46,20 +47,17 @@ class CallLedger:
         at = from_epoch(batch[-1].at) if batch else None
         self.seats: dict[str, Seat] = seats_of(pbx_id=pbx.pk, endpoints=_endpoints(batch), at=at) if at else {}
         self.lines = {line.did: line for line in Line.objects.filter(pbx=pbx)}
+        self._lines_by_id = {line.pk: line for line in self.lines.values()}
         self._changed: dict[int, Model] = {}
         self._new: list[Call | Leg] = []
         self._before = {id(row): _values(row) for row in (*self.calls.values(), *self.legs.values())}
-        self._people: dict[NumberReading, list[Person]] = people_with_numbers(
-            self.read(one.caller.number)
-            for one in batch
-            if isinstance(one, ev.CallStarted | ev.CallChanged) and not one.caller.restricted
-        )
+        self._people: dict[NumberReading, list[Person]] = people_with_numbers(self._callers(batch))
 
     def apply(self, event: ev.CallEvent) -> None:
         _APPLY[type(event)](self, event)
 
     def save(self) -> None:
-        """Four statements at most, however many rows changed."""
+        """Five statements at most, however many rows changed."""
         calls = [row for row in self._new if isinstance(row, Call)]
         legs = [row for row in self._new if isinstance(row, Leg)]
         Call.objects.bulk_create(calls)
@@ -68,17 +66,53 @@ class CallLedger:
         old = [row for row in self._changed.values() if id(row) not in fresh]
         self._update(Call, [row for row in old if isinstance(row, Call)])
         self._update(Leg, [row for row in old if isinstance(row, Leg)])
+        self._keep_parties(fresh)
         self._new, self._changed = [], {}
+
+    def _keep_parties(self, fresh: Set[int]) -> None:
+        """Whose calls these are, when a row is new or somebody came to it; no statement for anything else."""
+        columns = ("answered_by", "placed_by", "call")
+        rows = [row for row in self._changed.values() if id(row) in fresh or self._differs(row, columns)]
+        if rows:
+            moved = [row for row in rows if isinstance(row, Leg)]
+            calls = [row for row in rows if isinstance(row, Call)]
+            known = {leg.call_id for leg in moved}
+            calls += [call for call in self.calls.values() if call.pk in known and call not in calls]
+            keep_parties(calls=calls, legs=moved)
+
+    def _differs(self, row: Model, columns: tuple[str, ...]) -> bool:
+        before, now = self._before[id(row)], _values(row)
+        return any(name in before and before[name] != now[name] for name in columns)
 
     def _update(self, model: type[Model], rows: list[Any]) -> None:
         """Only the columns that changed in any of the rows: each one costs a CASE over all of them."""
         values = [(self._before[id(row)], _values(row)) for row in rows]
         changed = [name for name in FIELDS[model] if any(old[name] != new[name] for old, new in values)]
+        if "contact" in changed:  # by itself: a person may have bound another of these calls since they were read
+            changed.remove("contact")
+            for row, (old, new) in zip(rows, values, strict=True):
+                if old["contact"] != new["contact"]:
+                    Call.objects.filter(Q(contact=old["contact"]), pk=row.pk).update(contact=row.contact_id)
         if changed:
             model._default_manager.bulk_update(rows, changed)
 
-    def read(self, number: str | None) -> NumberReading:
-        return read_number(number, country=self.pbx.country, outside_prefixes=self.pbx.outside_prefix_list)
+    def read(self, number: str | None, line: Line | None = None) -> NumberReading:
+        """As a caller of this line shows it: a line from another country brings numbers in that country's form."""
+        country = (line.country if line else "") or self.pbx.country
+        return read_number(number, country=country, outside_prefixes=self.pbx.outside_prefix_list)
+
+    def line_of(self, call: Call) -> Line | None:
+        """The line that was called, without asking the database; it stays when the call is put through."""
+        return self.lines.get(call.dialled) or self._lines_by_id.get(call.line_id or 0)
+
+    def _callers(self, batch: Sequence[ev.CallEvent]) -> Iterable[NumberReading]:
+        """The callers of the batch as `set_caller` will read them."""
+        lines = {key: self.line_of(row) for key, row in self.calls.items()}
+        for one in batch:
+            if isinstance(one, ev.CallStarted | ev.CallChanged):
+                lines[one.call] = self.lines.get(one.dialled or "") or lines.get(one.call)
+                if not one.caller.restricted:
+                    yield self.read(one.caller.number, lines[one.call])
 
     def people_of(self, readings: Iterable[NumberReading]) -> dict[NumberReading, list[Person]]:
         """Who has these numbers; what was looked up for the callers of this batch is not looked up again."""
@@ -94,6 +128,10 @@ class CallLedger:
     def legs_of(self, call: Call) -> list[Leg]:
         """The legs that say how the call stands now; not those that are over, whatever of them is written by now."""
         return [leg for leg in self.all_legs_of(call) if leg.uniqueid not in self._over]
+
+    def is_over(self, leg: Leg) -> bool:
+        """Whether this leg has ended, though that may not be written yet."""
+        return leg.ended_at is not None or leg.uniqueid in self._over
 
     def all_legs_of(self, call: Call) -> list[Leg]:
         """Rows of this batch that are not saved yet have no key: nothing is not equal to nothing."""
@@ -141,19 +179,22 @@ class CallLedger:
 
     def set_caller(self, row: Call, caller: ev.Party, dialled: str | None) -> None:
         """Take over what is known now; a known fact is never overwritten with nothing."""
-        reading = self.read(caller.number)
         row.caller_endpoint = caller.endpoint or row.caller_endpoint
         row.caller_number = caller.number or row.caller_number
         row.caller_name = caller.name or row.caller_name
         row.caller_restricted = caller.restricted or row.caller_restricted
         row.dialled = dialled or row.dialled
-        row.line = self.lines.get(row.dialled) or row.line
+        row.line = self.line_of(row)
+        reading = self.read(caller.number, row.line)
         seat = self.seats.get(row.caller_endpoint)
         row.placed_by_id = row.placed_by_id or (seat.user_id if seat else None)
         if row.direction == "inbound" and not caller.restricted:
-            row.caller_e164 = reading.e164 or row.caller_e164
+            before, row.caller_e164 = row.caller_e164, reading.e164 or row.caller_e164
             people = self._people.get(reading, [])
-            row.contact_id = people[0].contact_id if len(people) == 1 else row.contact_id
+            # Somebody may have said on the card who it is; only another number asks again.
+            if len(people) == 1 and (row.contact_id is None or row.caller_e164 != before):
+                row.contact_id = people[0].contact_id
+        row.far_number = far_number_of(row, self.read)
 
 
 def _values(row: Model) -> dict[str, object]:
@@ -184,7 +225,7 @@ def _endpoints(batch: Iterable[ev.CallEvent]) -> set[str]:
 
 def _call_started(ledger: CallLedger, event: ev.CallStarted) -> None:
     row = ledger.call(event)
-    row.direction, row.originated = event.direction, event.originated
+    row.direction, row.originated, row.test = event.direction, event.originated, event.test
     ledger.set_caller(row, event.caller, event.dialled)
 
 

@@ -3,9 +3,11 @@
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Reverse, Upper
 from django.utils.translation import gettext_lazy as _
 
 from crmconnector.contacts.models import no_controls
@@ -25,8 +27,17 @@ class Direction(models.TextChoices):
     INTERNAL = "internal", _("internal")
 
 
+# How an incoming call ended that nobody here talked in.
+MISSED = ("no_answer", "cancelled", "abandoned", "busy", "rejected")
+MISSED_INBOUND = Q(direction="inbound", disposition__in=MISSED, ended_at__isnull=False)
+
+
 class Call(models.Model):
-    """The whole story a person would tell. Key: the PBX and the Linkedid under which it began."""
+    """The whole story a person would tell. Key: the PBX and the Linkedid under which it began.
+
+    `far_number` is the other party's number as far as it is known: of the caller when the call came in, else the
+    dialled one; E.164, or the bare digits of what cannot be read so (an extension). Empty when withheld.
+    """
 
     pbx = models.ForeignKey("pbx.Pbx", models.CASCADE, related_name="calls")
     linkedid = models.CharField(max_length=150)
@@ -39,13 +50,18 @@ class Call(models.Model):
     caller_restricted = models.BooleanField(default=False)
     caller_e164 = models.CharField(max_length=16, blank=True)
     dialled = models.CharField(max_length=80, blank=True)
-    line = models.ForeignKey("pbx.Line", models.SET_NULL, null=True, blank=True, related_name="+")
+    far_number = models.CharField(max_length=20, blank=True)
+    line = models.ForeignKey("pbx.Line", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
     queue_name = models.CharField(max_length=80, blank=True)
-    contact = models.ForeignKey("contacts.Contact", models.SET_NULL, null=True, blank=True, related_name="calls")
+    contact = models.ForeignKey(
+        "contacts.Contact", models.SET_NULL, null=True, blank=True, related_name="calls", db_index=False
+    )
     disposition = models.CharField(max_length=16, blank=True)
     answered_by_endpoint = models.CharField(max_length=120, blank=True)
     answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
-    placed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    placed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
     merged_into = models.CharField(max_length=150, blank=True)  # linkedid
     # Of an ended call: [{"kind", "by", "connects": [endpoint, endpoint] or null, "ok", "at": epoch seconds}, …]
     transfers = models.JSONField(default=list, blank=True)
@@ -68,10 +84,51 @@ class Call(models.Model):
             models.Index(fields=["contact", "-started_at"], name="call_by_contact"),
             models.Index(fields=["placed_by", "-started_at"], name="call_by_placer"),
             models.Index(fields=["pbx"], name="call_open", condition=Q(ended_at=None)),
-        ]
+            models.Index(fields=["line", "-started_at"], name="call_by_line", condition=Q(line__isnull=False)),
+            models.Index(fields=["queue_name", "-started_at"], name="call_by_queue", condition=~Q(queue_name="")),
+            models.Index(fields=["-started_at", "-id"], name="call_missed", condition=MISSED_INBOUND),
+            models.Index(fields=["pbx", "merged_into"], name="call_by_winner", condition=~Q(merged_into="")),
+            # Told apart by the operator class: LIKE '+4930%' finds its place in this one whatever the collation is.
+            models.Index(
+                OpClass("far_number", "varchar_pattern_ops"), models.F("started_at").desc(), name="call_by_far_number",
+                condition=~Q(far_number=""),
+            ),
+            models.Index(
+                OpClass(Reverse("far_number"), "text_pattern_ops"), name="call_by_last_digits",
+                condition=~Q(far_number=""),
+            ),
+            models.Index(
+                fields=["far_number", "answered_at"], name="call_talked_with",
+                condition=Q(answered_at__isnull=False) & ~Q(far_number=""),
+            ),
+            GinIndex(
+                OpClass(Upper("caller_name"), "gin_trgm_ops"), name="call_by_caller_name",
+                condition=~Q(caller_name=""),
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.direction} {self.linkedid}"
+
+
+class CallParty(models.Model):
+    """That a call is somebody's: their phone rang or talked, they answered it, or placed it. Who may see it rests on
+    this. Narrow, with the call's start in it, so that the newest calls of a person are read in the order of an index.
+    """
+
+    call = models.ForeignKey(Call, models.CASCADE, related_name="parties", db_index=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
+    started_at = models.DateTimeField()  # of the call; it never changes
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["call", "user"], name="party_once_per_call_and_user")]
+        indexes = [
+            models.Index(fields=["user", "-started_at", "-call"], name="party_recent"),
+            models.Index(fields=["-started_at", "-call", "user"], name="party_recent_of_many"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.call_id} of {self.user_id}"
 
 
 class Leg(models.Model):
@@ -140,6 +197,7 @@ class CallNote(models.Model):
     class Meta:
         ordering = ("created_at", "id")
         constraints = [models.UniqueConstraint(fields=["call", "user"], name="note_once_per_call_and_user")]
+        indexes = [GinIndex(OpClass(Upper("text"), "gin_trgm_ops"), name="note_by_text", condition=~Q(text=""))]
 
     def __str__(self) -> str:
         return f"{self.call_id} by {self.user_id}"

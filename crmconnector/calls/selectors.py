@@ -1,53 +1,61 @@
-"""Reads about calls: who may see which, the log with its search, open legs, one call's story."""
+"""Reads about calls: who may see which, open legs, one call's story. The log is read in log.py, its search in
+search.py.
+
+A call of a test pop is no call that anybody made: no read here ever finds one.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import Count, Exists, Min, OuterRef, Prefetch, Q, QuerySet
 
-from crmconnector.calls.models import Call, CallCommand, Leg
+from crmconnector.calls.models import MISSED, MISSED_INBOUND, Call, CallCommand, CallNote, CallParty, Leg
 from crmconnector.common.numbers import fold_digits
 from crmconnector.users.models import User
 from crmconnector.users.selectors import people_seen_by
 
-MISSED = ("no_answer", "cancelled", "abandoned", "busy", "rejected")
+__all__ = ["MISSED", "MISSED_INBOUND"]
 LEAST_DIGITS = 3
 # A leg without an end after this is one whose end nobody saw; it must not light a lamp for ever.
 OLDEST_OPEN_HOURS = 12
 
 
-def calls_seen_by(user: User) -> QuerySet[Call]:
-    """Own calls; the teams' (supervisor); all (administrator). A call is somebody's when their phone rang or talked."""
+def people_whose_calls(user: User) -> list[int] | None:
+    """The ids of the people whose calls this user may see; None: everybody's, also those of nobody."""
     if user.is_administrator:
-        return Call.objects.all()
-    people = people_seen_by(user).order_by().values("pk")
-    return Call.objects.filter(Q(answered_by__in=people) | Exists(_legs_of(people)))
+        return None
+    return sorted(set(people_seen_by(user).order_by().values_list("pk", flat=True)))
+
+
+def calls_of_people(people: list[int] | None) -> QuerySet[Call]:
+    """A call is somebody's when their phone rang or talked, or they placed it. `people` as above."""
+    real = Call.objects.filter(test=False)
+    if people is None:
+        return real
+    return real.filter(Exists(CallParty.objects.filter(call=OuterRef("pk"), user__in=people)))
+
+
+def calls_seen_by(user: User) -> QuerySet[Call]:
+    """Own calls; the teams' (supervisor); all (administrator)."""
+    return calls_of_people(people_whose_calls(user))
 
 
 def calls_of(user: User) -> QuerySet[Call]:
     """The user's own calls, whatever the role may see."""
-    return Call.objects.filter(Q(answered_by=user) | Exists(_legs_of([user.pk])))
+    return calls_of_people([user.pk])
 
 
 def find_calls(calls: QuerySet[Call], text: str) -> QuerySet[Call]:
-    """Those with the text in a name, or with its digits in a number. Wildcards in the text mean themselves."""
+    """Those of a set that is small already with the text in a name or its digits in a number. The log searches all
+    calls otherwise, see search.py. Wildcards in the text mean themselves."""
     text = fold_digits(text.replace("\x00", "").strip())[:80]
     if not text:
         return calls
     wanted = Q(contact__name__icontains=text) | Q(contact__company__icontains=text) | Q(caller_name__icontains=text)
     digits = "".join(char for char in text if char.isdigit()).lstrip("0")
     if len(digits) >= LEAST_DIGITS:
-        wanted |= Q(caller_e164__contains=digits) | Q(caller_number__contains=digits) | Q(dialled__contains=digits)
+        wanted |= Q(far_number__contains=digits) | Q(caller_number__contains=digits) | Q(dialled__contains=digits)
     return calls.filter(wanted)
-
-
-def missed_calls(calls: QuerySet[Call]) -> QuerySet[Call]:
-    return calls.filter(direction="inbound", disposition__in=MISSED, ended_at__isnull=False)
-
-
-def talked_calls(calls: QuerySet[Call]) -> QuerySet[Call]:
-    return calls.filter(answered_at__isnull=False)
 
 
 def for_list(calls: QuerySet[Call]) -> QuerySet[Call]:
@@ -59,14 +67,18 @@ def with_story(calls: QuerySet[Call]) -> QuerySet[Call]:
     """With everything the page of one call shows."""
     commands = CallCommand.objects.select_related("user", "phone").prefetch_related("changes").order_by("requested_at")
     legs = Leg.objects.select_related("user", "phone").prefetch_related(Prefetch("commands", commands))
-    return for_list(calls).prefetch_related(Prefetch("legs", legs), "pops__user")
+    notes = CallNote.objects.select_related("user", "outcome")
+    return for_list(calls).prefetch_related(Prefetch("legs", legs), Prefetch("notes", notes))
 
 
 def open_legs(*, phone_ids: Iterable[int], now: datetime) -> QuerySet[Leg]:
     """What rings, talks or waits on these phones now, as the PBX told it."""
     return (
         Leg.objects.filter(
-            phone__in=list(phone_ids), ended_at=None, call__started_at__gte=now - timedelta(hours=OLDEST_OPEN_HOURS)
+            phone__in=list(phone_ids),
+            ended_at=None,
+            call__test=False,
+            call__started_at__gte=now - timedelta(hours=OLDEST_OPEN_HOURS),
         )
         .select_related("call__contact", "call__line", "call__pbx")
         .order_by("id")
@@ -75,15 +87,12 @@ def open_legs(*, phone_ids: Iterable[int], now: datetime) -> QuerySet[Leg]:
 
 def waiting_by_queue(*, now: datetime) -> dict[tuple[int, str], tuple[int, datetime]]:
     """(pbx, queue name) -> (callers nobody talks to yet, since when the first of them waits)."""
+    since = now - timedelta(hours=OLDEST_OPEN_HOURS)
     rows = (
-        Call.objects.filter(ended_at=None, answered_at=None, started_at__gte=now - timedelta(hours=OLDEST_OPEN_HOURS))
+        Call.objects.filter(ended_at=None, answered_at=None, test=False, started_at__gte=since)
         .exclude(queue_name="")
         .order_by()
         .values_list("pbx_id", "queue_name")
         .annotate(Count("id"), Min("started_at"))
     )
     return {(pbx_id, name): (count, oldest) for pbx_id, name, count, oldest in rows}
-
-
-def _legs_of(people: Any) -> QuerySet[Leg]:
-    return Leg.objects.filter(call=OuterRef("pk"), user__in=people)

@@ -164,6 +164,8 @@ def _phone_to_answer(*, user: User, leg: Leg, now: datetime) -> Phone:
     """The user's own phone, on which this leg rings now; refused with the reason otherwise."""
     if leg.user_id != user.pk or leg.phone is None:
         raise CommandProblem("not_yours", "This call does not ring on your phone.")
+    if leg.call.test:
+        raise CommandProblem("test", "This is a test. Nobody is calling, so there is nothing to answer.")
     if leg.ended_at is not None or leg.state != "ringing":
         raise CommandProblem("not_ringing", "This call no longer rings on your phone.")
     if not Assignment.objects.filter(phone=leg.phone, user=user, during__contains=now).exists():

@@ -1,16 +1,16 @@
 """One call as a timeline: who rang, answered and left, what became part of it, how it ended. Pure over loaded rows."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from crmconnector.calls.models import Call, Leg
+from crmconnector.calls.models import Call, CallNote, Leg
 from crmconnector.common.clock import from_epoch
-from crmconnector.screenpop.models import Pop
+from crmconnector.screenpop.explain import Explained, isolated
 from crmconnector.web.call_parts import Parts
 from crmconnector.web.command_story import CommandView, Step, tell_command
 from crmconnector.web.words import spoken_time, who_began
@@ -20,7 +20,6 @@ from crmconnector.web.words import spoken_time, who_began
 class Story:
     steps: list[Step]
     commands: list[CommandView]
-    pops: list[Pop] = field(default_factory=list)
     rang: float | None = None
     phones: int = 0
 
@@ -47,10 +46,13 @@ CALL_ENDS = {
 }
 
 
-def tell(call: Call, *, parts: Parts, why_unseen: str, queue: str = "") -> Story:
-    """From a call loaded by `with_story`; `queue` as people call it, `why_unseen` for whatever ended unseen."""
+def tell(call: Call, *, parts: Parts, why_unseen: str, queue: str = "", explained: Sequence[Explained] = ()) -> Story:
+    """From a call loaded by `with_story`; `queue` as people call it, `why_unseen` for whatever ended unseen.
+
+    `explained`: who got a card and who did not; the cards that were made are told here too, at their time.
+    """
     legs = list(call.legs.all())
-    names = {leg.endpoint: _who(leg) for leg in legs}
+    names = {leg.endpoint: isolated(_who(leg)) for leg in legs}
     steps = [_began(call, queue), *(step for leg in legs for step in _leg_steps(leg, names, why_unseen))]
     steps += [_joined(part) for part in parts.joined if part.ended_at]
     steps += [_transferred(one, names) for one in call.transfers]
@@ -59,25 +61,45 @@ def tell(call: Call, *, parts: Parts, why_unseen: str, queue: str = "") -> Story
     rang = [(leg.rang_at, leg.answered_at or leg.ended_at) for leg in legs if leg.rang_at]
     until = [end for _began_at, end in rang if end]
     seconds = (min(until) - min(began for began, _end in rang)).total_seconds() if until else None
-    commands = sorted((command for leg in legs for command in leg.commands.all()), key=lambda one: one.requested_at)
+    asked = sorted((command for leg in legs for command in leg.commands.all()), key=lambda one: one.requested_at)
+    commands = [tell_command(command) for command in asked]
+    steps += [*_asked(commands), *_cards(explained), *(step for note in call.notes.all() for step in _written(note))]
     return Story(
         steps=sorted(steps, key=lambda step: step.at),
-        commands=[tell_command(command) for command in commands],
-        pops=list(call.pops.all()),
+        commands=commands,
         rang=max(0.0, seconds) if seconds is not None else None,
         phones=len({leg.endpoint for leg in legs if leg.rang_at}),
     )
 
 
+def _asked(commands: Iterable[CommandView]) -> list[Step]:
+    """That a button was pressed; what came of it in a word, and step by step beside the story."""
+    return [Step(one.steps[0].at, "asked", "asked", one.title, one.word) for one in commands if one.steps]
+
+
+def _cards(explained: Iterable[Explained]) -> list[Step]:
+    return [Step(one.when, one.tone, "desk", one.title) for one in explained if one.shown and one.when]
+
+
+def _written(note: CallNote) -> list[Step]:
+    """A note without words that has an outcome is told too; one that says nothing is not."""
+    if not note.text.strip() and note.outcome is None:
+        return []
+    who = isolated(note.user.display_name)
+    what = _("%(who)s wrote a note") if note.text.strip() else _("%(who)s chose an outcome")
+    why = _("Outcome: %(outcome)s.") % {"outcome": isolated(note.outcome.label)} if note.outcome else ""
+    return [Step(note.created_at, "", "note", what % {"who": who}, why)]
+
+
 def _began(call: Call, queue: str) -> Step:
     told = [_("Dialled %(number)s.") % {"number": call.dialled}] if call.dialled else []
-    told += [_("It came to the queue %(queue)s.") % {"queue": queue}] if queue else []
+    told += [_("It came to the queue %(queue)s.") % {"queue": isolated(queue)}] if queue else []
     what, evidence = _("The PBX told us of a call"), f"Linkedid {call.linkedid}"
     return Step(call.started_at, "proven", "proven", what, " ".join(told), evidence)
 
 
 def _leg_steps(leg: Leg, names: Mapping[str, str], why_unseen: str) -> list[Step]:
-    who = _who(leg)
+    who = isolated(_who(leg))
     found = []
     if leg.rang_at:
         first = "" if leg.pops else _("The PBX called this phone first, to dial for it.")
@@ -134,13 +156,13 @@ def _waited(call: Call, queue: str) -> list[Step]:
     if call.queued_at is None or call.left_queue_at is None:
         return []
     waited = spoken_time((call.left_queue_at - call.queued_at).total_seconds())
-    what = _("Left the queue %(queue)s") % {"queue": queue or call.queue_name}
+    what = _("Left the queue %(queue)s") % {"queue": isolated(queue or call.queue_name)}
     return [Step(call.left_queue_at, "proven", "point", what, _("Waited %(time)s.") % {"time": waited})]
 
 
 def _joined(part: Call) -> Step:
     """That two calls became one, and when; whether by a transfer is told beside it."""
-    said = {"who": who_began(part), "number": part.dialled}
+    said = {"who": isolated(who_began(part)), "number": part.dialled}
     what = _("%(who)s’s call to %(number)s became part of this one") if part.dialled else _("%(who)s’s call joined")
     why = _("They had talked already.") if part.answered_at else _("Nobody had answered it yet.")
     return Step(part.ended_at or part.started_at, "proven", "between", what % said, why, f"Linkedid {part.linkedid}")

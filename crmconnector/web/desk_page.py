@@ -4,34 +4,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from crmconnector.calls.models import Leg
-from crmconnector.calls.selectors import (
-    calls_of,
-    calls_seen_by,
-    for_list,
-    missed_calls,
-    open_legs,
-    waiting_by_queue,
-)
+from crmconnector.calls.selectors import open_legs, waiting_by_queue
 from crmconnector.common.clock import utc_now
 from crmconnector.pbx.models import Queue
 from crmconnector.pbx.selectors import LinkView, pbxes_heard_here
 from crmconnector.users.models import User
-from crmconnector.web.call_parts import without_parts
+from crmconnector.web.call_rows import hide_contacts
+from crmconnector.web.desk_recent import Tab, recent_calls
 from crmconnector.web.link_banners import Banner, gap_banners, link_banners, remark_banners, unread_banners
 from crmconnector.web.link_news import LinkNews
 from crmconnector.web.phone_calls import LEG_WORDS, calls_on
-from crmconnector.web.words import CallRow, call_row, clock_time
+from crmconnector.web.pop_rule_page import rules_banners
+from crmconnector.web.words import clock_time
 from phones.models import Assignment, Phone
 from phones.selectors import seats_with_users
 
+__all__ = ["Tab", "desk_status"]
 MOST_BANNERS = 2
-MOST_RECENT = 8
 MOST_COLLEAGUES = 40
+MOST_QUEUES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,32 +46,32 @@ class QueueView:
     oldest: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Tab:
-    key: str
-    label: str
-    count: int = 0
-
-
 def desk_status(*, user: User, news: Sequence[LinkNews], which: str) -> dict[str, object]:
     """Everything that the poll refreshes, as the templates take it."""
     now = utc_now()
-    seats = list(seats_with_users(at=now)[: MOST_COLLEAGUES + 5])
-    own = [seat for seat in seats if seat.user_id == user.pk]
-    if not own:  # beyond the cut, or nobody's: look for these alone
-        own = list(seats_with_users(at=now).filter(user=user))
+    everybody = seats_with_users(at=now)
+    own = list(everybody.filter(user=user))
+    seats = list(_team_first(everybody.exclude(user=user), user)[: MOST_COLLEAGUES + 1])
     legs = list(open_legs(phone_ids={seat.phone_id for seat in [*seats, *own]}, now=now))
+    hide_contacts((leg.call for leg in legs), user=user)
     deaf = [one.view for one in news if not one.view.heard]
     banners = [*link_banners(news, user), *gap_banners(now), *_phone_banners(own, user)]
-    banners += [*remark_banners(news, user), *unread_banners(now, user)]
+    banners += [*remark_banners(news, user), *unread_banners(now, user), *rules_banners(user, now)]
     return {
         "banners": banners[:MOST_BANNERS],
         "banners_more": max(0, len(banners) - MOST_BANNERS),
         "lines": [line for seat in own for line in calls_on(seat.phone, legs, deaf)],
-        "colleagues": _colleagues(seats, legs, user, deaf),
-        "queues": _queues(now),
-        **_recent(user, which, now),
+        "colleagues": _colleagues(seats[:MOST_COLLEAGUES], legs, deaf),
+        "more_colleagues": len(seats) > MOST_COLLEAGUES,
+        **_queues(now),
+        **recent_calls(user, which, now),
     }
+
+
+def _team_first(seats: QuerySet[Assignment], user: User) -> QuerySet[Assignment]:
+    """Of two hundred colleagues, those one works with."""
+    mine = User.teams.through.objects.filter(user=OuterRef("user"), team__in=user.teams.values("pk"))
+    return seats.annotate(near=Exists(mine)).order_by("-near", "user__full_name", "user__username", "id")
 
 
 def _phone_banners(own: Sequence[Assignment], user: User) -> list[Banner]:
@@ -100,9 +96,7 @@ def _one_phone(phone: Phone, user: User) -> list[Banner]:
     return []
 
 
-def _colleagues(
-    seats: Sequence[Assignment], legs: Sequence[Leg], user: User, deaf: Sequence[LinkView]
-) -> list[ColleagueView]:
+def _colleagues(seats: Sequence[Assignment], legs: Sequence[Leg], deaf: Sequence[LinkView]) -> list[ColleagueView]:
     lost = {link.pbx_id for link in deaf}
     busy: dict[int | None, Leg] = {}
     for leg in legs:  # talking says more than ringing
@@ -110,8 +104,6 @@ def _colleagues(
             busy[leg.phone_id] = leg
     rows = []
     for seat in seats:
-        if seat.user_id == user.pk:
-            continue
         accounts = list(seat.phone.accounts.all())
         extension = accounts[0].extension if accounts else ""
         leg_now = busy.get(seat.phone_id)
@@ -123,37 +115,14 @@ def _colleagues(
             since = leg_now.rang_at if leg_now.state == "ringing" else leg_now.answered_at
             word = _(LEG_WORDS[leg_now.state])
             rows.append(ColleagueView(seat.user.display_name, leg_now.state, word, extension, since))
-    return rows[:MOST_COLLEAGUES]
+    return rows
 
 
-def _queues(now: datetime) -> list[QueueView]:
+def _queues(now: datetime) -> dict[str, object]:
+    """Those in which somebody waits first, the longest waiting on top."""
     waiting = waiting_by_queue(now=now)
     named = Queue.objects.filter(pbx__in=pbxes_heard_here().values("pk"))
     rows = [QueueView(str(queue), *waiting.pop((queue.pbx_id, queue.name), (0, None))) for queue in named]
-    return rows + [QueueView(name, *counted) for (_pbx, name), counted in waiting.items()]
-
-
-def _recent(user: User, which: str, now: datetime) -> dict[str, object]:
-    mine = calls_of(user)
-    today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    missed = missed_calls(mine).filter(started_at__gte=today)
-    chosen = {"mine": without_parts(mine, seen=mine), "missed": missed}
-    tabs = [Tab("mine", _("Mine")), Tab("missed", _("Missed"), missed.count())]
-    if user.is_supervisor:
-        chosen["team"] = without_parts(calls_seen_by(user), seen=calls_seen_by(user))
-        tabs.append(Tab("team", _("Team")))
-    which = which if which in chosen else "mine"
-    nothing = _("No missed calls today.") if which == "missed" else _("No calls yet. They appear here as they come.")
-    rows = [call_row(call) for call in for_list(chosen[which])[:MOST_RECENT]]
-    return {
-        "recent": [_dated(row, today) for row in rows],
-        "recent_tabs": tabs,
-        "which": which,
-        "nothing_recent": nothing,
-    }
-
-
-def _dated(row: CallRow, today: datetime) -> dict[str, object]:
-    """A row with the form of its time: the clock today, the day before that."""
-    fields = {name: getattr(row, name) for name in ("call", "who", "result", "direction", "direction_icon")}
-    return {**fields, "time_format": "H:i" if row.call.started_at >= today else "j M, H:i"}
+    rows += [QueueView(name, *counted) for (_pbx, name), counted in waiting.items()]
+    rows.sort(key=lambda queue: (not queue.waiting, queue.oldest or now, queue.label.casefold()))
+    return {"queues": rows[:MOST_QUEUES], "more_queues": max(0, len(rows) - MOST_QUEUES)}

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from django.conf import settings
-from django.core.paginator import Page
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
+from crmconnector.calls.log import LogPage
 from crmconnector.calls.models import Call
 from crmconnector.common.clock import utc_now
 from crmconnector.pbx.models import LinkGap
@@ -41,22 +41,19 @@ class LogRow:
     gap: GapRow | None = None
 
 
-def page_and_gaps(page: Page) -> tuple[list[Call], list[LinkGap]]:
-    """The calls of this page, and the gaps that begin in its time, newest first.
+def gaps_of(page: LogPage) -> list[LinkGap]:
+    """The gaps that begin in the time of this page, newest first.
 
-    Each gap belongs to just one page, whatever the filter: a page reaches from its last call up to the last call of the
-    page before it (read along, so that this costs no query of its own); the first is open to the future, the last to
-    the past.
+    Each gap belongs to just one page, whatever the filter: a page reaches from its last call up to the last call of
+    the page before it; the first is open to the future, the last to the past.
     """
-    first = page.start_index() - 1
-    before = 1 if page.has_previous() else 0
-    calls: list[Call] = list(page.paginator.object_list[max(0, first - before) : page.end_index()])
     found = _told_gaps()
-    if page.has_next() and calls:
-        found = found.filter(from_at__gte=calls[-1].started_at)
-    if before and calls:
-        found = found.filter(from_at__lt=calls[0].started_at)
-    return calls[before:], list(found[:MOST_ON_A_PAGE])
+    oldest = page.oldest or page.cut_at
+    if oldest is not None:
+        found = found.filter(from_at__gte=oldest)
+    if page.newest is not None:
+        found = found.filter(from_at__lt=page.newest)
+    return list(found[:MOST_ON_A_PAGE])
 
 
 def with_gaps(calls: Iterable[CallRow], gaps: Sequence[LinkGap]) -> list[LogRow]:

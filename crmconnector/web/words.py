@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -51,6 +52,9 @@ class CallRow:
     result: Result
     direction: str
     direction_icon: str
+    mark: str = ""  # of a missed call: whether anybody has talked to the number since
+    returned: bool = False
+    note: str = ""  # the first words of a note, with the outcome in front
 
 
 def running_time(seconds: float) -> str:
@@ -82,6 +86,13 @@ def day_and_time(at: datetime, *, beside: datetime) -> str:
     local = timezone.localtime(at)
     same_day = local.date() == timezone.localtime(beside).date()
     return date_format(local, "H:i:s" if same_day else "j M, H:i:s")
+
+
+def short_time(at: datetime, *, beside: datetime) -> str:
+    """10:42, with the day in front when it is another than that of the moment it stands beside."""
+    local = timezone.localtime(at)
+    same_day = local.date() == timezone.localtime(beside).date()
+    return date_format(local, "H:i" if same_day else "j M, H:i")
 
 
 def said_of(command: CallCommand, *, now: datetime) -> Said:
@@ -182,6 +193,12 @@ def _dialled_party(call: Call) -> FarParty:
     return FarParty(number or _("Number not known"), "", number, country, known=False)
 
 
+def shown_far_number(number: str) -> str:
+    """A number of Call.far_number for people: written out when it is complete."""
+    return shown_number(number, country="") if number.startswith("+") else number
+
+
+@lru_cache(maxsize=4096)  # a page shows the same numbers again and again; reading one takes a tenth of a millisecond
 def _written(number: str, home: str) -> tuple[str, str]:
     """(as people at home write it, country code or empty)"""
     reading = read_number(number, country=home)

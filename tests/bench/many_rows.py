@@ -6,7 +6,6 @@ from django.db import connection, models
 
 from crmconnector.calls.models import Call, CallCommand, Leg
 from crmconnector.common.clock import utc_now
-from crmconnector.contacts.models import Contact, ContactNumber
 from crmconnector.screenpop.models import Pop
 from crmconnector.users.models import User
 from tests.support.office import make_office
@@ -17,24 +16,6 @@ AREA = "30"  # Berlin
 
 def number_of(place: int) -> str:
     return f"+49{AREA}{20_000_000 + place}"
-
-
-def copy_contacts(count: int) -> None:
-    """`count` contacts with two numbers each: places 0 to 2 * count - 1 of `number_of`."""
-    now = utc_now()
-    with connection.cursor() as cursor:
-        table = Contact._meta.db_table
-        with cursor.copy(
-            f"copy {table} (id, name, company, title, email, notes, created_at, updated_at) from stdin"
-        ) as copy:
-            for place in range(count):
-                copy.write_row((place + 1, f"Person {place}", f"Company {place % 5000}", "", "", "", now, now))
-        table = ContactNumber._meta.db_table
-        with cursor.copy(f"copy {table} (contact_id, label, written, e164, match_key) from stdin") as copy:
-            for place in range(2 * count):
-                number = number_of(place)
-                copy.write_row((place // 2 + 1, "work", number, number, number[-9:]))
-        cursor.execute("analyze")
 
 
 def add_calls_with_cards_and_commands(count: int) -> User:

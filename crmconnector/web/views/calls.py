@@ -1,77 +1,84 @@
-"""The log of calls, and one call's page. Whose calls somebody sees is decided in calls.selectors alone."""
+"""The log of calls, what is to return, and one call's page. Whose calls somebody sees is decided in calls.selectors."""
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from crmconnector.calls.models import Call
-from crmconnector.calls.selectors import calls_seen_by, find_calls, for_list, missed_calls, talked_calls, with_story
-from crmconnector.pbx.models import Queue
+from crmconnector.calls.log import LogPage, read_page
+from crmconnector.calls.notes import NoteProblem
+from crmconnector.calls.selectors import calls_seen_by, people_whose_calls, with_story
+from crmconnector.calls.to_return import calls_to_return
+from crmconnector.common.clock import utc_now
 from crmconnector.users.models import User
-from crmconnector.web.access import page_of, searched
-from crmconnector.web.call_parts import parts_of, without_parts
-from crmconnector.web.call_story import tell
-from crmconnector.web.desk_page import Tab
-from crmconnector.web.gap_rows import gaps_behind, page_and_gaps, why_unseen, with_gaps
+from crmconnector.web.call_log import asked_for, place_word
+from crmconnector.web.call_note_acts import keep_call_note
+from crmconnector.web.call_page import call_page
+from crmconnector.web.call_rows import rows_of
+from crmconnector.web.gap_rows import gaps_of, with_gaps
 from crmconnector.web.people import signed_in
-from crmconnector.web.words import CallRow, call_row
+from crmconnector.web.return_rows import return_rows
 
-SHOWN = {"missed": missed_calls, "talked": talked_calls}
+TO_RETURN = "return"
 
 
 @require_safe
 def calls(request: HttpRequest) -> HttpResponse:
-    user, text, which = signed_in(request), searched(request), request.GET.get("show", "")
-    seen, all_parts = calls_seen_by(user), request.GET.get("parts") == "1"
-    found = find_calls(seen, text)
-    found = SHOWN[which](found) if which in SHOWN else found
-    page = page_of(request, for_list(found if all_parts else without_parts(found, seen=seen)))
-    on_page, gaps = page_and_gaps(page)
+    user, now = signed_in(request), utc_now()
+    if request.GET.get("show") == TO_RETURN:
+        return _to_return(request, user)
+    asked = asked_for(request, user)
+    page = LogPage() if asked.nothing else read_page(asked.wanted, before=asked.before, after=asked.after)
+    rows = with_gaps(rows_of(page.calls, user=user, now=now), gaps_of(page))
     context = {
+        "asked": asked,
         "page": page,
-        "rows": with_gaps(_rows(on_page), gaps),
-        "text": text,
-        "which": which if which in SHOWN else "all",
-        "all_parts": all_parts,
-        "tabs": [Tab("all", _("All")), Tab("missed", _("Missed")), Tab("talked", _("Talked"))],
-        "whose": _whose(user),
-        "TIME_ZONE": settings.TIME_ZONE,
+        "newer": place_word(page.newer),
+        "older": place_word(page.older),
+        "rows": rows,
+        "which": asked.wanted.which.value,
     }
-    return render(request, "calls/calls.html", context)
+    return render(request, "calls/calls.html", context | _around(user))
 
 
 @require_safe
 def call(request: HttpRequest, call_id: int) -> HttpResponse:
-    seen = calls_seen_by(signed_in(request))
+    """`find`: whom somebody looks for, to say that it was this person."""
+    return _call(request, call_id, find=request.GET["find"][:80] if "find" in request.GET else None)
+
+
+@require_POST
+def call_note(request: HttpRequest, call_id: int) -> HttpResponse:
+    """The visitor's own note and outcome; what was typed and refused stands in the field again."""
+    user = signed_in(request)
+    one = get_object_or_404(calls_seen_by(user), pk=call_id)
+    text = request.POST.get("text", "")
+    try:
+        kept = keep_call_note(actor=user, call=one, text=text, posted=request.POST)
+    except NoteProblem as problem:
+        messages.error(request, str(problem))
+        return _call(request, call_id, typed=text)
+    messages.info(request, _("Your note is kept."))
+    if kept.replaced:
+        messages.warning(request, _("It took the place of: %(text)s") % {"text": kept.replaced})
+    return redirect("call", one.pk)
+
+
+def _call(request: HttpRequest, call_id: int, *, find: str | None = None, typed: str | None = None) -> HttpResponse:
+    user = signed_in(request)
+    seen = calls_seen_by(user)
     one = get_object_or_404(with_story(seen), pk=call_id)
-    parts, unseen = parts_of(one, seen=seen), why_unseen(gaps_behind([one]).get(one.pk))
-    queue = _queue(one)
-    context = {
-        "call": one,
-        "row": call_row(one, why_unseen=unseen),
-        "story": tell(one, parts=parts, why_unseen=unseen, queue=queue),
-        "queue": queue,
-        "into": call_row(parts.into) if parts.into else None,
-        "joined": [call_row(part) for part in parts.joined],
-    }
-    return render(request, "calls/call.html", context)
+    return render(request, "calls/call.html", call_page(one, seen=seen, user=user, find=find, typed=typed))
 
 
-def _rows(found: list[Call]) -> list[CallRow]:
-    gaps = gaps_behind(found)
-    return [call_row(call, why_unseen=why_unseen(gaps.get(call.pk))) for call in found]
+def _to_return(request: HttpRequest, user: User) -> HttpResponse:
+    found = calls_to_return(people_whose_calls(user), now=utc_now())
+    context = {"entries": return_rows(found, user=user), "which": TO_RETURN}
+    return render(request, "calls/to_return.html", context | _around(user))
 
 
-def _queue(call: Call) -> str:
-    """What people call the queue it came to; its name on the PBX when nobody gave it a better one."""
-    if not call.queue_name:
-        return ""
-    return str(Queue.objects.filter(pbx=call.pbx_id, name=call.queue_name).first() or call.queue_name)
-
-
-def _whose(user: User) -> str:
-    if user.is_administrator:
-        return _("Everybody’s calls.")
-    return _("Your teams’ calls.") if user.is_supervisor else _("Your calls.")
+def _around(user: User) -> dict[str, object]:
+    whose = _("Your teams’ calls.") if user.is_supervisor else _("Your calls.")
+    return {"whose": _("Everybody’s calls.") if user.is_administrator else whose, "TIME_ZONE": settings.TIME_ZONE}

@@ -1,0 +1,128 @@
+"""How far back one page of the log looks, so that it comes back fast however rare is what somebody asks for.
+
+Bounded by the number of calls looked at and not by days: that takes as long in a house of three as in one of three
+hundred, in a quiet year as in a busy one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+
+from crmconnector.calls.models import Call, CallParty
+from crmconnector.common.among import among
+from crmconnector.users.models import User
+
+# Most pages are full after the first few hundred; the second time it is as many as a page has time for.
+LOOKED_AT = (300, 3000)
+TIMES_FOR_ALL = 4  # as many of everybody's calls cost as much as one of some people's
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Since (including) and until (not), and the place where the last page ended; `up`: later calls are wanted."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    place: tuple[datetime, int] | None = None
+    up: bool = False
+
+    def as_wish(self, start: str = "started_at", key: str = "id") -> Q:
+        """Each bound stands alone beside the exact place, so that an index begins there and need not read up to it."""
+        wish = Q()
+        for word, value in (("gte", self.since), ("lt", self.until)):
+            if value is not None:
+                wish &= Q(**{f"{start}__{word}": value})
+        if self.place is None:
+            return wish
+        (at, pk), word = self.place, "gt" if self.up else "lt"
+        exact = Q(**{f"{start}__{word}": at}) | Q(**{start: at, f"{key}__{word}": pk})
+        return wish & Q(**{f"{start}__{word}e": at}) & exact
+
+    def order(self, start: str = "started_at", key: str = "id") -> tuple[str, str]:
+        return (start, key) if self.up else (f"-{start}", f"-{key}")
+
+    def as_far_as(self, edge: datetime | None) -> Q:
+        return Q() if edge is None else Q(**{"started_at__lte" if self.up else "started_at__gte": edge})
+
+    def farther(self, one: datetime, other: datetime) -> bool:
+        return one > other if self.up else one < other
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The calls to look through, and the start of the last of them; `edge` None: there are no more."""
+
+    among: Q
+    edge: datetime | None
+
+
+def reach_of(people: Sequence[int] | None, narrow: Q | None, bounds: Bounds, *, size: int) -> Reach:
+    """The next `size` calls of these people (None: of everybody), or of `narrow`, which has an index of its own:
+    whichever reaches farther."""
+    if people is None:
+        edge = _edge(_calls(narrow or Q(), bounds), size * TIMES_FOR_ALL)
+        return Reach(bounds.as_far_as(edge), edge)
+    theirs = _of_people(people, bounds, size)
+    if narrow is None or theirs.edge is None:
+        return theirs
+    rows = list(_calls(narrow, bounds).values_list("started_at", "pk")[: size + 1])
+    edge = rows[size][0] if len(rows) > size else None
+    if edge is not None and not bounds.farther(edge, theirs.edge):
+        return theirs
+    return Reach(among(pk for _at, pk in rows) & bounds.as_far_as(edge) & somebodys(people), edge)
+
+
+def somebodys(people: Sequence[int] | None) -> Q:
+    """Calls of these people, asked of each call in turn: as EXISTS, PostgreSQL may read all that these people ever had.
+    For calls that are few already."""
+    if people is None:
+        return Q()
+    return Q(pk__in=[]) if not people else Q(AnyOf(CallParty.objects.filter(call=OuterRef("pk")), people))
+
+
+class AnyOf(ArraySubquery):
+    """Whether one of the users of these parties is among `people`."""
+
+    def __init__(self, parties: QuerySet[CallParty], people: Sequence[int]) -> None:
+        super().__init__(parties.order_by().values("user_id"))
+        self.people = list(people)
+        self.template = "(ARRAY(%(subquery)s) && %%s::bigint[])"
+
+    conditional = True
+
+    def as_sql(self, compiler: Any, connection: Any, template: str | None = None, **extra: Any) -> Any:
+        sql, params = super().as_sql(compiler, connection, template, **extra)
+        return sql, (*params, self.people)
+
+
+def _calls(wish: Q, bounds: Bounds) -> QuerySet[Call]:
+    return Call.objects.filter(wish & bounds.as_wish()).order_by(*bounds.order())
+
+
+def _edge(calls: QuerySet[Call], size: int) -> datetime | None:
+    return next(iter(calls.values_list("started_at", flat=True)[size : size + 1]), None)
+
+
+def _of_people(people: Sequence[int], bounds: Bounds, size: int) -> Reach:
+    """One walk of the index a person: for the newest of some together it would read everybody's when these had none for
+    weeks. Complete as far as the list of the one with most calls goes."""
+    each = -(-size // len(people))
+    parties = CallParty.objects.filter(bounds.as_wish(key="call_id"), user=OuterRef("pk"))
+    parties = parties.order_by(*bounds.order(key="call_id"))
+    rows = (
+        User.objects.filter(pk__in=people)
+        .order_by()
+        .annotate(calls_there=ArraySubquery(parties.values("call_id")[:each]))
+        .annotate(edge_there=Subquery(parties.values("started_at")[each : each + 1]))
+        .values_list("calls_there", "edge_there")
+    )
+    ids, edges = set[int](), list[datetime]()
+    for theirs, edge_there in rows:
+        ids.update(theirs)
+        edges += [edge_there] if edge_there else []
+    edge = (min(edges) if bounds.up else max(edges)) if edges else None
+    return Reach(among(sorted(ids)) & bounds.as_far_as(edge), edge)
