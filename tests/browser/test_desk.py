@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from crmconnector.calls.models import CallCommand
 from crmconnector.common.clock import utc_now
 from crmconnector.screenpop.models import Pop
-from tests.support.browser import Seen
+from tests.support.browser import OtherTab, Seen, drawn_card
 from tests.support.office import RowOffice
 from tests.support.processes import eventually
 
@@ -64,7 +64,7 @@ def test_a_card_arrives_by_the_stream_and_is_said_once(seen: Seen, pbx) -> None:
 
 def test_many_presses_in_two_tabs_are_one_order(seen: Seen, pbx) -> None:
     sent: list[str] = []
-    seen.context.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    seen.context.on("request", lambda request: sent.append(request.url) if request.url.endswith("/answer") else None)
     one, two = opened(seen.desk()), seen.open_tab()
     two.goto(one.url)
     pbx.rings()
@@ -181,6 +181,18 @@ def test_a_hostile_name_is_text_wherever_it_stands(seen: Seen, office: RowOffice
         page.goto(f"{seen.address}/{path}")
         assert name in page.locator("main").text_content()
         assert_inert(page)
+    assert seen.problems == []
+
+
+def test_a_name_of_ten_thousand_letters_breaks_nothing(seen: Seen, office: RowOffice) -> None:
+    other = OtherTab(seen, office.users[0].pk)
+    page = opened(seen.desk())
+    other.says(drawn_card(1, 1, name="\u202eW" * 5_000))
+    expect(card_in(page)).to_be_visible()
+    assert len(page.title()) < 100 and "\u202e" not in page.title()
+    assert len(page.locator("#announce").inner_text()) <= 400
+    assert page.evaluate(TOO_WIDE) == []
+    assert_inert(page)
     assert seen.problems == []
 
 

@@ -155,7 +155,7 @@ def test_a_part_leads_to_its_call_and_back(
     page = opened(seen, f"calls/{part.pk}", look)
     kept(page, f"hearing-part-{look}")
     page.get_by_role("link", name="the call of Oluwaseun Adeyemi").click()
-    expect(page.locator("main")).to_contain_text("User 201’s call to 202 became part of this one")
+    expect(page.locator("main")).to_contain_text("\u2068User 201\u2069’s call to 202 became part of this one")
     if look == "rtl":
         page.evaluate("document.documentElement.dir = 'rtl'")
     kept(page, f"hearing-whole-{look}")

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -16,6 +17,64 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--disable-quic",
 ]  # fmt: skip
+
+BROKEN_RULES = """
+document.addEventListener("securitypolicyviolation", (event) => {
+  console.error(`content policy: ${event.effectiveDirective} ${event.blockedURI} ${event.sample}`);
+});
+"""
+# The browser's edges that nobody can hear or see in a test: what sounds, what is notified, whether somebody looks.
+EDGES = """
+window.tones = [];
+window.notes = [];
+window.away = false;
+window.AudioContext = class {
+  currentTime = 0;
+  destination = {};
+  constructor() { this.pitches = []; window.tones.push(this.pitches); }
+  createOscillator() {
+    const pitches = this.pitches;
+    return { frequency: { set value(pitch) { pitches.push(pitch); } }, connect: (next) => next, start() {}, stop() {} };
+  }
+  createGain() {
+    const nothing = () => {};
+    const gain = { setValueAtTime: nothing, linearRampToValueAtTime: nothing, exponentialRampToValueAtTime: nothing };
+    return { gain, connect: (next) => next };
+  }
+  close() {}
+};
+window.Notification = class {
+  static permission = "granted";
+  static asked = 0;
+  static async requestPermission() {
+    Notification.asked += 1;
+    return (Notification.permission = localStorage.getItem("test.answer") || "granted");
+  }
+  constructor(title, more) { Object.assign(this, { title, ...more, closed: false }); window.notes.push(this); }
+  close() { this.closed = true; this.onclose?.(); }
+};
+const seen = { hidden: () => window.away, visibilityState: () => (window.away ? "hidden" : "visible") };
+for (const [name, get] of Object.entries(seen)) Object.defineProperty(Document.prototype, name, { get });
+Document.prototype.hasFocus = () => !window.away;
+window.look = (here) => {
+  window.away = !here;
+  document.dispatchEvent(new Event("visibilitychange"));
+  window.dispatchEvent(new Event(here ? "focus" : "blur"));
+};
+"""
+# A tab that leads, as another window would: it holds the lock and passes on what the test says.
+LEAD = """
+(user) => new Promise((leads) => {
+  const name = `crmconnector-desk-${user}`;
+  window.channel = new BroadcastChannel(name);
+  const open = { kind: "state", state: "open" };
+  window.channel.onmessage = ({ data }) => data.kind === "who" && window.channel.postMessage(open);
+  navigator.locks.request(name, () => new Promise(() => { window.channel.postMessage(open); leads(); }));
+})
+"""
+SAY = """(contents) => {
+  for (const content of contents) window.channel.postMessage({ kind: "event", name: "card", content });
+}"""
 
 
 def chromium_missing() -> str | None:
@@ -48,7 +107,13 @@ class Seen:
         self.problems: list[str] = []
         if user is not None:
             self.context.add_cookies([{"name": "sessionid", "value": _session_of(user), "url": address}])
+        self.context.add_init_script(BROKEN_RULES)
         self.page = self.open_tab()
+
+    def switch(self, *names: str) -> None:
+        """Switches of the account menu that this browser has on, from the next page on."""
+        for name in names:
+            self.context.add_init_script(f"localStorage.setItem('switch.{name}', 'true')")
 
     def open_tab(self) -> Page:
         page = self.context.new_page()
@@ -73,3 +138,35 @@ def _session_of(user) -> str:
     store[HASH_SESSION_KEY] = user.get_session_auth_hash()
     store.save()
     return store.session_key
+
+
+class OtherTab:
+    """A tab that leads instead of the desk under test, which then shows what this one passes on."""
+
+    def __init__(self, seen: Seen, user: int) -> None:
+        self.user, self.page = user, seen.context.new_page()
+        self.page.goto(f"{seen.address}/healthz")
+        self.page.evaluate(LEAD, user)
+
+    def says(self, *cards: dict[str, object]) -> None:
+        self.page.evaluate(SAY, list(cards))
+
+
+def drawn_card(
+    pop: int, version: int, state: str = "ringing", *, inside: str = "", name: str = ""
+) -> dict[str, object]:
+    """A card as the stream brings it, with `inside` in its body."""
+    who = name or f"Caller {pop}"
+    look = "quiet" if state == "closed" else f"is-{state}"
+    over = f' data-closed="ended" data-closed-at="{time.time()}"' if state == "closed" else ""
+    html = (
+        f'<article id="card-{pop}" class="card {look}" tabindex="-1" data-pop="{pop}" data-version="{version}" '
+        f'data-state="{state}"{over}><div class="strip"><span class="word">{state}</span></div>'
+        f'<div class="body"><div class="caller"><h2 class="name" id="card-{pop}-who"><bdi>{who}</bdi></h2></div>'
+        f"{inside}</div>"
+        f'<div class="bar"><p class="tells">{who} {state}</p><p class="said" data-said hidden><span></span></p></div>'
+        "</article>"
+    )
+    announce = f"Ringing: {who}. Press A to answer." if state == "ringing" else ""
+    return {"pop": pop, "version": version, "state": state, "call": pop, "html": html, "announce": announce,
+            "title": who, "about": ""}  # fmt: skip

@@ -86,20 +86,22 @@ def rendered_card(card: Card, language: str) -> dict[str, object]:
             "html": render_to_string("screenpop/card.html", card.context()),
             "announce": announcement(card) if card.pop.state == "ringing" else "",
             "title": who(card.payload),
+            "about": about(card.payload),
         }
 
 
 def announcement(card: Card) -> str:
     """Who, company, line: one sentence, said once."""
-    payload = card.payload
+    parts = [who(card.payload), about(card.payload)]
+    return _("Ringing: %(who)s. Press A to answer.") % {"who": ", ".join(part for part in parts if part)}
+
+
+def about(payload: dict) -> str:
+    """Company, and the queue or line that was called."""
     people = payload["people"]
-    parts = [who(payload)]
-    if len(people) == 1 and people[0]["company"]:
-        parts.append(people[0]["company"])
+    company = people[0]["company"] if len(people) == 1 else ""
     where = payload["queue"] or (payload["line"] or {}).get("label", "")
-    if where:
-        parts.append(where)
-    return _("Ringing: %(who)s. Press A to answer.") % {"who": ", ".join(parts)}
+    return ", ".join(part for part in (company, where) if part)
 
 
 def who(payload: dict) -> str:

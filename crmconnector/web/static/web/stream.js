@@ -1,79 +1,86 @@
 // The stream of cards: one connection per browser. The tab that leads holds it and passes everything on to the others.
-// Leadership is a Web Lock; where locks do not exist (plain http), it is a lease in localStorage that must be renewed.
-const RENEW_MS = 2000;
-const LEASE_MS = 6000;
+import { Leader } from "./leader.js";
+
 const RETRY_MS = [1000, 2000, 5000, 10000];
-const NAMES = ["hello", "card", "resync", "crowded", "bye"];
+const NAMES = ["hello", "card", "still", "resync", "crowded", "bye"];
+const CHECK_MS = 5000;
+const SILENT_MS = 40000; // the server says something every 15 s
+const ASKED_MS = 3000;
+const SLEPT_MS = 15000; // a check so late in a tab that is looked at: the machine slept
+const SLEPT_HIDDEN_MS = 90000; // browsers let the timers of hidden tabs run once a minute
 
 export class Stream {
-  // handlers: event(name, content), state("open" | "lost")
-  constructor(url, after, user, handlers) {
-    this.url = url;
-    this.after = after;
-    this.handlers = handlers;
-    this.name = `crmconnector-desk-${user}`;
-    this.id = Math.random().toString(36).slice(2);
-    this.source = null;
-    this.tries = 0;
-    this.retry = null;
-    this.channel = "BroadcastChannel" in window ? new BroadcastChannel(this.name) : null;
+  // handlers: event(name, content), state("open" | "lost"), slept(), leads() when this tab took over
+  constructor({ url, after, name, id, handlers }) {
+    Object.assign(this, { url, after, id, handlers, source: null, tries: 0, retry: null, last: null });
+    this.heardAt = this.checkedAt = Date.now();
+    this.askedAt = null;
+    this.channel = "BroadcastChannel" in window ? new BroadcastChannel(name) : null;
     this.channel?.addEventListener("message", (message) => this.heard(message.data));
     this.channel?.postMessage({ kind: "who" });
-    this.elect();
+    this.leader = new Leader(name, id, (leads) => (leads ? this.takeOver() : this.close()));
+    this.watch();
   }
 
-  elect() {
-    if (!this.channel) this.lead(); // nobody to share with
-    else if (navigator.locks) navigator.locks.request(this.name, () => new Promise(() => this.lead()));
-    else this.lease();
+  get leading() {
+    return this.leader?.leads ?? false;
   }
 
-  // A lease is a promise to be alive: a frozen tab does not renew it, and another takes over.
-  lease() {
-    const renew = () => {
-      let held = null;
-      try {
-        held = JSON.parse(localStorage.getItem(this.name) || "null");
-        if (!held || held.id === this.id || held.until < Date.now()) {
-          localStorage.setItem(this.name, JSON.stringify({ id: this.id, until: Date.now() + LEASE_MS }));
-          this.lead();
-        } else this.follow();
-      } catch {
-        this.lead(); // no storage: every tab for itself
-      }
-    };
-    renew();
-    setInterval(renew, RENEW_MS);
-    addEventListener("pagehide", () => this.release());
+  // --- asleep and awake: what happens late, or not at all, is noticed by the clock -----------------------------------
+
+  watch() {
+    setInterval(() => this.check(), CHECK_MS);
+    const look = () => document.hidden || this.check();
+    document.addEventListener("visibilitychange", look);
+    document.addEventListener("resume", () => this.check());
+    addEventListener("pageshow", (event) => event.persisted && this.wake());
+    addEventListener("online", () => this.leading && this.last === "lost" && this.open());
   }
 
-  release() {
-    try {
-      const held = JSON.parse(localStorage.getItem(this.name) || "null");
-      if (held?.id === this.id) localStorage.removeItem(this.name);
-    } catch {
-      // nothing was held
-    }
+  check() {
+    const now = Date.now();
+    const late = now - this.checkedAt - CHECK_MS;
+    this.checkedAt = now;
+    if (late > (document.hidden ? SLEPT_HIDDEN_MS : SLEPT_MS)) this.wake();
+    else if (now - this.heardAt < SILENT_MS) this.askedAt = null;
+    else if (this.leading) this.open();
+    else this.doubt(now);
   }
 
-  follow() {
+  // The leader opens its stream anew and is told what it missed; the others look for themselves.
+  wake() {
+    if (this.leading) this.open();
+    this.heardAt = Date.now();
+    this.handlers.slept();
+  }
+
+  // The leader has not spoken for long: ask it, and if it does not answer, lead.
+  doubt(now) {
+    if (this.askedAt === null) {
+      this.askedAt = now;
+      this.channel?.postMessage({ kind: "who" });
+    } else if (now - this.askedAt >= ASKED_MS && !document.hidden) this.leader.steal();
+  }
+
+  // --- the connection, in the tab that leads -------------------------------------------------------------------------
+
+  takeOver() {
+    this.open();
+    queueMicrotask(() => this.handlers.leads());
+  }
+
+  close() {
     clearTimeout(this.retry);
     this.source?.close();
     this.source = null;
-    this.leading = false;
-  }
-
-  lead() {
-    if (this.leading) return;
-    this.leading = true;
-    this.open();
   }
 
   open() {
-    clearTimeout(this.retry);
+    this.close();
+    this.heardAt = Date.now();
     const source = new EventSource(`${this.url}?after=${this.after}`);
     this.source = source;
-    for (const name of NAMES) source.addEventListener(name, (event) => this.got(name, event));
+    for (const name of NAMES) source.addEventListener(name, (event) => this.source === source && this.got(name, event));
     source.addEventListener("error", () => {
       if (this.source !== source) return;
       this.tell({ kind: "state", state: "lost" });
@@ -108,6 +115,8 @@ export class Stream {
     this.tell({ kind: "event", name, content, after: this.after });
   }
 
+  // --- between the tabs ----------------------------------------------------------------------------------------------
+
   tell(message) {
     this.last = message.kind === "state" ? message.state : this.last;
     this.take(message);
@@ -121,6 +130,8 @@ export class Stream {
   }
 
   take(message) {
+    this.heardAt = message.kind === "state" && message.state === "lost" ? this.heardAt : Date.now();
+    this.askedAt = null;
     if (message.kind === "state") this.handlers.state(message.state);
     else {
       this.after = Math.max(this.after, message.after || 0);

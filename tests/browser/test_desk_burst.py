@@ -1,0 +1,110 @@
+"""Many calls at once and cards that flutter: few drawings, the newest wins, the first ones shown, typing goes on."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_desk import card_in, opened
+from tests.support.browser import OtherTab, Seen, drawn_card
+from tests.support.office import RowOffice
+
+pytestmark = pytest.mark.browser
+DRAWINGS = """
+window.drawings = [];
+const drawn = {childList: true, subtree: true, attributes: true, attributeFilter: ["data-version"]};
+new MutationObserver(() => window.drawings.push(performance.now())).observe(document.getElementById("cards"), drawn);
+"""
+MOST_IN_A_SECOND = (
+    """() => Math.max(0, ...drawings.map((at) => drawings.filter((one) => one >= at && one < at + 1000).length))"""
+)
+FIELD = '<label>Note <textarea data-keep="note-1"></textarea></label>'
+
+
+@pytest.fixture
+def other(seen: Seen, office: RowOffice) -> OtherTab:
+    return OtherTab(seen, office.users[0].pk)
+
+
+def watched(seen: Seen) -> Page:
+    page = opened(seen.desk())
+    page.evaluate(DRAWINGS)
+    return page
+
+
+def test_twenty_cards_at_once_show_five_and_say_how_many_wait(seen: Seen, pbx) -> None:
+    page = watched(seen)
+    for place in range(20):
+        pbx.rings("201", number=f"0304050{place:04}", key=f"{place + 1}.1")
+    more = page.locator("#cards-more")
+    expect(card_in(page)).to_have_count(20)
+    expect(more).to_have_text("And 15 more ringing. Show them")
+    expect(page.locator("#cards > article:visible")).to_have_count(5)
+    assert page.title().startswith("(20) ")
+    more.click()
+    expect(page.locator("#cards > article:visible")).to_have_count(20)
+    expect(more).to_have_attribute("aria-expanded", "true")
+    more.click()
+    expect(page.locator("#cards > article:visible")).to_have_count(5)
+    assert page.evaluate(MOST_IN_A_SECOND) <= 22  # a drawing makes two changes at most: the card, and the stack
+    assert seen.problems == []
+
+
+def test_a_card_that_flutters_is_drawn_ten_times_a_second_and_ends_as_it_is(seen: Seen, other: OtherTab) -> None:
+    page = watched(seen)
+    page.bring_to_front()  # pages behind it draw seldom anyway
+    page.evaluate(
+        """([user, ringing, talking]) => new Promise((done) => {
+          const channel = new BroadcastChannel(`crmconnector-desk-${user}`);
+          let version = 1;
+          const timer = setInterval(() => {
+            const content = { ...(version % 2 ? ringing : talking), version };
+            content.html = content.html.replace('data-version="1"', `data-version="${version}"`);
+            channel.postMessage({ kind: "event", name: "card", content });
+            if (version++ === 101) { clearInterval(timer); done(); }
+          }, 20);
+        })""",
+        [other.user, drawn_card(1, 1, "ringing"), drawn_card(1, 1, "talking")],
+    )
+    expect(page.locator('#cards > article[data-version="101"]')).to_have_attribute("data-state", "ringing")
+    assert page.evaluate(MOST_IN_A_SECOND) <= 11
+
+
+def test_a_late_older_version_is_not_drawn(seen: Seen, other: OtherTab) -> None:
+    page = watched(seen)
+    other.says(drawn_card(1, 8, "talking"))
+    expect(card_in(page, "talking")).to_have_count(1)
+    other.says(drawn_card(1, 7, "ringing"), drawn_card(2, 9, "ringing"))
+    expect(page.locator("#card-2")).to_be_visible()
+    expect(page.locator("#card-1")).to_have_attribute("data-state", "talking")
+
+
+def test_a_burst_does_not_disturb_who_types(seen: Seen, other: OtherTab) -> None:
+    page = watched(seen)
+    other.says(drawn_card(1, 1, "talking", inside=FIELD))
+    field = page.locator("#card-1 textarea")
+    field.click()
+    place = field.bounding_box()
+    page.keyboard.type("They ask for the ")
+    other.says(*[drawn_card(pop, pop, "ringing") for pop in range(2, 22)])
+    page.keyboard.type("cost-centre code")
+    expect(card_in(page)).to_have_count(20)
+    other.says(drawn_card(1, 30, "talking", inside=FIELD))
+    expect(page.locator("#card-1")).to_have_attribute("data-version", "30")
+    page.keyboard.type(".")
+    expect(field).to_have_value("They ask for the cost-centre code.")
+    expect(field).to_be_focused()
+    moved = field.bounding_box()
+    assert place and moved and abs(place["y"] - moved["y"]) <= 1
+    expect(page.locator("#ring-above")).to_contain_text("Caller 2")
+    page.locator("#ring-above").click()
+    expect(page.locator("#card-2")).to_be_focused()
+    expect(page.locator("#card-2")).to_be_in_viewport()
+    assert seen.problems == []
+
+
+def test_twenty_rings_in_a_burst_are_announced_in_one_sentence(seen: Seen, other: OtherTab) -> None:
+    page = watched(seen)
+    other.says(*[drawn_card(pop, pop, "ringing") for pop in range(1, 21)])
+    expect(card_in(page)).to_have_count(20)
+    expect(page.locator("#announce")).to_contain_text("Ringing: Caller ")
+    other.says(drawn_card(1, 30, "talking"))
+    expect(page.locator("#told")).to_have_text("talking: Caller 1.")
