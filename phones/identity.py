@@ -13,6 +13,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
 from phones.drivers.grandstream.models import Identity as ToldIdentity
 from phones.drivers.grandstream.models import identity_of as read_user_agent
 
@@ -91,11 +94,15 @@ def source_words(source: Source, identity: Identity, *, now: datetime) -> str:
     Days are those of `now`'s own time zone.
     """
     if source is Source.PBX:
-        return "from the PBX" + (f", {_age(now - identity.seen_at)}" if identity.seen_at is not None else "")
+        if identity.seen_at is None:
+            return _("from the PBX")
+        return _("from the PBX, %(age)s") % {"age": _age(now - identity.seen_at)}
     if source is Source.TYPED:
         at = identity.typed_at
-        return "typed in by hand" + (f" on {_day(at.astimezone(now.tzinfo))}" if at is not None else "")
-    return "unknown"
+        if at is None:
+            return _("typed in by hand")
+        return _("typed in by hand on %(day)s") % {"day": date_format(at.astimezone(now.tzinfo), "j F Y")}
+    return _("unknown")
 
 
 def _by_time(told: tuple[datetime | None, ToldIdentity]) -> tuple[bool, float]:
@@ -111,13 +118,9 @@ def _newer(of_pbx: str, typed: str, *, pbx_is_newer: bool) -> tuple[str, Source]
 
 def _age(age: timedelta) -> str:
     if age < JUST_NOW:
-        return "just now"
+        return _("just now")
     minutes = int(age.total_seconds() // 60)
     if minutes < 60:
-        return f"{minutes} min ago"
+        return _("%(n)d min ago") % {"n": minutes}
     hours = minutes // 60
-    return f"{hours} h ago" if hours < 48 else f"{hours // 24} days ago"
-
-
-def _day(at: datetime) -> str:
-    return f"{at.day} {at:%B %Y}"
+    return _("%(n)d h ago") % {"n": hours} if hours < 48 else _("%(n)d days ago") % {"n": hours // 24}

@@ -12,13 +12,11 @@ from enum import StrEnum
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from crmconnector.calls.models import MISSED_INBOUND, Call, CallNote
-from crmconnector.calls.reach import LOOKED_AT, Bounds, Reach, reach_of, somebodys
+from crmconnector.calls.reach import LOOKED_AT, Bounds, Place, Reach, reach_of, somebodys
 from crmconnector.calls.selectors import calls_of_people, for_list
 from crmconnector.contacts.listing import no_table_read_whole
 
 ROWS_ON_A_PAGE = 50
-Place = tuple[datetime, int]  # (start of a call, its id): newest first
-LAST_ID = 2**63 - 1
 
 
 class Which(StrEnum):
@@ -87,8 +85,9 @@ def read_page(wanted: LogFilter, *, before: Place | None = None, after: Place | 
             keys = above[:ROWS_ON_A_PAGE][::-1]
             return LogPage(_rows(keys), keys[0], keys[-1], above[ROWS_ON_A_PAGE][0], keys[-1][0])
         if edge is not None:
-            keys, last = above[::-1], after
-            return LogPage(_rows(keys), (edge, LAST_ID), keys[-1] if keys else last, edge, last[0])
+            keys = above[::-1]
+            older = keys[-1] if keys else (after[0], after[1] + 1)
+            return LogPage(_rows(keys), edge, older, edge[0], older[0])
     keys, edge = _keys(wanted, place=before, count=ROWS_ON_A_PAGE + 1)
     more = len(keys) > ROWS_ON_A_PAGE
     keys = keys[:ROWS_ON_A_PAGE]
@@ -97,15 +96,19 @@ def read_page(wanted: LogFilter, *, before: Place | None = None, after: Place | 
     return LogPage(
         calls=_rows(keys),
         newer=first if before else None,
-        older=last_one or ((edge, 0) if edge else None),
+        older=last_one or edge,
         newest=before[0] if before else None,
         oldest=last_one[0] if last_one else None,
-        cut_at=None if more else edge,
+        cut_at=edge[0] if edge and not more else None,
     )
 
 
 def newest_calls(wanted: LogFilter, *, count: int) -> list[Call]:
     return _rows(_keys(wanted, count=count)[0])
+
+
+def newest_ids(wanted: LogFilter, *, count: int) -> list[int]:
+    return [key for _at, key in _keys(wanted, count=count)[0]]
 
 
 def matching(wanted: LogFilter) -> Q:
@@ -141,7 +144,7 @@ def whole(*, seen: QuerySet[Call]) -> Q:
 
 def _keys(
     wanted: LogFilter, *, place: Place | None = None, up: bool = False, count: int
-) -> tuple[list[Place], datetime | None]:
+) -> tuple[list[Place], Place | None]:
     """At most `count` places, and how far was looked; None: to the end."""
     people = _people(wanted)
     if people is not None and not people:

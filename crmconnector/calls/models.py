@@ -39,7 +39,7 @@ class Call(models.Model):
     dialled one; E.164, or the bare digits of what cannot be read so (an extension). Empty when withheld.
     """
 
-    pbx = models.ForeignKey("pbx.Pbx", models.CASCADE, related_name="calls")
+    pbx = models.ForeignKey("pbx.Pbx", models.CASCADE, related_name="calls", db_index=False)
     linkedid = models.CharField(max_length=150)
     direction = models.CharField(max_length=10, choices=Direction.choices)
     originated = models.BooleanField(default=False)
@@ -82,7 +82,6 @@ class Call(models.Model):
             models.Index(fields=["-started_at", "-id"], name="call_recent"),
             models.Index(fields=["caller_e164", "-started_at"], name="call_by_number", condition=~Q(caller_e164="")),
             models.Index(fields=["contact", "-started_at"], name="call_by_contact"),
-            models.Index(fields=["placed_by", "-started_at"], name="call_by_placer"),
             models.Index(fields=["pbx"], name="call_open", condition=Q(ended_at=None)),
             models.Index(fields=["line", "-started_at"], name="call_by_line", condition=Q(line__isnull=False)),
             models.Index(fields=["queue_name", "-started_at"], name="call_by_queue", condition=~Q(queue_name="")),
@@ -124,7 +123,6 @@ class CallParty(models.Model):
         constraints = [models.UniqueConstraint(fields=["call", "user"], name="party_once_per_call_and_user")]
         indexes = [
             models.Index(fields=["user", "-started_at", "-call"], name="party_recent"),
-            models.Index(fields=["-started_at", "-call", "user"], name="party_recent_of_many"),
         ]
 
     def __str__(self) -> str:
@@ -135,7 +133,7 @@ class Leg(models.Model):
     """One party's part of a call: a phone that rang, or talked. In Asterisk a channel."""
 
     call = models.ForeignKey(Call, models.CASCADE, related_name="legs")
-    pbx = models.ForeignKey("pbx.Pbx", models.CASCADE, related_name="+")
+    pbx = models.ForeignKey("pbx.Pbx", models.CASCADE, related_name="+", db_index=False)
     uniqueid = models.CharField(max_length=150)
     endpoint = models.CharField(max_length=120)
     phone = models.ForeignKey("phones.Phone", models.SET_NULL, null=True, blank=True, related_name="+")
@@ -156,7 +154,6 @@ class Leg(models.Model):
         ordering = ("id",)
         constraints = [models.UniqueConstraint(fields=["pbx", "uniqueid"], name="leg_once_per_pbx")]
         indexes = [
-            models.Index(fields=["user", "-rang_at"], name="leg_by_user"),
             models.Index(fields=["phone"], name="leg_open_on_phone", condition=Q(ended_at=None)),
         ]
 

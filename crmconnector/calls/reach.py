@@ -21,13 +21,16 @@ LOOKED_AT = (300, 3000)
 TIMES_FOR_ALL = 4  # as many of everybody's calls cost as much as one of some people's
 
 
+Place = tuple[datetime, int]  # (start of a call, its id): newest first
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """Since (including) and until (not), and the place where the last page ended; `up`: later calls are wanted."""
 
     since: datetime | None = None
     until: datetime | None = None
-    place: tuple[datetime, int] | None = None
+    place: Place | None = None
     up: bool = False
 
     def as_wish(self, start: str = "started_at", key: str = "id") -> Q:
@@ -45,35 +48,39 @@ class Bounds:
     def order(self, start: str = "started_at", key: str = "id") -> tuple[str, str]:
         return (start, key) if self.up else (f"-{start}", f"-{key}")
 
-    def as_far_as(self, edge: datetime | None) -> Q:
-        return Q() if edge is None else Q(**{"started_at__lte" if self.up else "started_at__gte": edge})
+    def as_far_as(self, edge: Place | None) -> Q:
+        if edge is None:
+            return Q()
+        (at, pk), word = edge, "lt" if self.up else "gt"
+        return Q(**{f"started_at__{word}e": at}) & (Q(**{f"started_at__{word}": at}) | Q(**{f"id__{word}e": pk}))
 
-    def farther(self, one: datetime, other: datetime) -> bool:
+    def farther(self, one: Place, other: Place) -> bool:
         return one > other if self.up else one < other
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The calls to look through, and the start of the last of them; `edge` None: there are no more."""
+    """The calls to look through, and the place of the last of them; `edge` None: there are no more."""
 
     among: Q
-    edge: datetime | None
+    edge: Place | None
 
 
 def reach_of(people: Sequence[int] | None, narrow: Q | None, bounds: Bounds, *, size: int) -> Reach:
     """The next `size` calls of these people (None: of everybody), or of `narrow`, which has an index of its own:
     whichever reaches farther."""
     if people is None:
-        edge = _edge(_calls(narrow or Q(), bounds), size * TIMES_FOR_ALL)
+        times = size * TIMES_FOR_ALL
+        edge = _edge(list(_places(narrow or Q(), bounds)[times - 1 : times + 1]), 1)
         return Reach(bounds.as_far_as(edge), edge)
     theirs = _of_people(people, bounds, size)
     if narrow is None or theirs.edge is None:
         return theirs
-    rows = list(_calls(narrow, bounds).values_list("started_at", "pk")[: size + 1])
-    edge = rows[size][0] if len(rows) > size else None
+    places = list(_places(narrow, bounds)[: size + 1])
+    edge = _edge(places, size)
     if edge is not None and not bounds.farther(edge, theirs.edge):
         return theirs
-    return Reach(among(pk for _at, pk in rows) & bounds.as_far_as(edge) & somebodys(people), edge)
+    return Reach(among(pk for _at, pk in places) & bounds.as_far_as(edge) & somebodys(people), edge)
 
 
 def somebodys(people: Sequence[int] | None) -> Q:
@@ -99,12 +106,14 @@ class AnyOf(ArraySubquery):
         return sql, (*params, self.people)
 
 
-def _calls(wish: Q, bounds: Bounds) -> QuerySet[Call]:
-    return Call.objects.filter(wish & bounds.as_wish()).order_by(*bounds.order())
+def _places(wish: Q, bounds: Bounds) -> QuerySet[Call, Place]:
+    calls = Call.objects.filter(wish & bounds.as_wish()).order_by(*bounds.order())
+    return calls.values_list("started_at", "pk")
 
 
-def _edge(calls: QuerySet[Call], size: int) -> datetime | None:
-    return next(iter(calls.values_list("started_at", flat=True)[size : size + 1]), None)
+def _edge(places: Sequence[Place], size: int) -> Place | None:
+    """The last of so many, when there is one more."""
+    return places[size - 1] if len(places) > size else None
 
 
 def _of_people(people: Sequence[int], bounds: Bounds, size: int) -> Reach:
@@ -116,13 +125,13 @@ def _of_people(people: Sequence[int], bounds: Bounds, size: int) -> Reach:
     rows = (
         User.objects.filter(pk__in=people)
         .order_by()
-        .annotate(calls_there=ArraySubquery(parties.values("call_id")[:each]))
-        .annotate(edge_there=Subquery(parties.values("started_at")[each : each + 1]))
-        .values_list("calls_there", "edge_there")
+        .annotate(calls_there=ArraySubquery(parties.values("call_id")[: each + 1]))
+        .annotate(edge_at=Subquery(parties.values("started_at")[each - 1 : each]))
+        .values_list("calls_there", "edge_at")
     )
-    ids, edges = set[int](), list[datetime]()
-    for theirs, edge_there in rows:
+    ids, edges = set[int](), list[Place]()
+    for theirs, edge_at in rows:
         ids.update(theirs)
-        edges += [edge_there] if edge_there else []
+        edges += [(edge_at, theirs[each - 1])] if len(theirs) > each else []
     edge = (min(edges) if bounds.up else max(edges)) if edges else None
     return Reach(among(sorted(ids)) & bounds.as_far_as(edge), edge)

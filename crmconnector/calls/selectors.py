@@ -7,15 +7,13 @@ A call of a test pop is no call that anybody made: no read here ever finds one.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, Min, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, Prefetch, QuerySet
 
 from crmconnector.calls.models import MISSED, MISSED_INBOUND, Call, CallCommand, CallNote, CallParty, Leg
-from crmconnector.common.numbers import fold_digits
 from crmconnector.users.models import User
 from crmconnector.users.selectors import people_seen_by
 
 __all__ = ["MISSED", "MISSED_INBOUND"]
-LEAST_DIGITS = 3
 # A leg without an end after this is one whose end nobody saw; it must not light a lamp for ever.
 OLDEST_OPEN_HOURS = 12
 
@@ -43,19 +41,6 @@ def calls_seen_by(user: User) -> QuerySet[Call]:
 def calls_of(user: User) -> QuerySet[Call]:
     """The user's own calls, whatever the role may see."""
     return calls_of_people([user.pk])
-
-
-def find_calls(calls: QuerySet[Call], text: str) -> QuerySet[Call]:
-    """Those of a set that is small already with the text in a name or its digits in a number. The log searches all
-    calls otherwise, see search.py. Wildcards in the text mean themselves."""
-    text = fold_digits(text.replace("\x00", "").strip())[:80]
-    if not text:
-        return calls
-    wanted = Q(contact__name__icontains=text) | Q(contact__company__icontains=text) | Q(caller_name__icontains=text)
-    digits = "".join(char for char in text if char.isdigit()).lstrip("0")
-    if len(digits) >= LEAST_DIGITS:
-        wanted |= Q(far_number__contains=digits) | Q(caller_number__contains=digits) | Q(dialled__contains=digits)
-    return calls.filter(wanted)
 
 
 def for_list(calls: QuerySet[Call]) -> QuerySet[Call]:

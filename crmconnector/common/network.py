@@ -16,6 +16,8 @@ from typing import Any, Final
 import httpcore
 import httpx
 
+from crmconnector.common.marked import gettext_noop
+
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
 
@@ -24,35 +26,42 @@ WEB_PORTS: Final = frozenset({80, 443})
 
 # Never by a wide range: only a listed network that lies inside one of these opens (a part of) it.
 _SPECIAL: Final = {
-    "0.0.0.0/8": "an unspecified address",
-    "127.0.0.0/8": "this machine itself",
-    "169.254.0.0/16": "a link-local address",
-    "100.64.0.0/10": "a carrier's shared address",
-    "192.0.0.0/24": "a reserved address",
-    "224.0.0.0/4": "a multicast address",
-    "240.0.0.0/4": "a reserved address",
-    "::/128": "an unspecified address",
-    "::1/128": "this machine itself",
-    "::/96": "an IPv4 address in IPv6 spelling",
-    "fe80::/10": "a link-local address",
-    "ff00::/8": "a multicast address",
-    "fd00:ec2::/32": "a cloud provider's metadata address",
+    "0.0.0.0/8": gettext_noop("an unspecified address"),
+    "127.0.0.0/8": gettext_noop("this machine itself"),
+    "169.254.0.0/16": gettext_noop("a link-local address"),
+    "100.64.0.0/10": gettext_noop("a carrier's shared address"),
+    "192.0.0.0/24": gettext_noop("a reserved address"),
+    "224.0.0.0/4": gettext_noop("a multicast address"),
+    "240.0.0.0/4": gettext_noop("a reserved address"),
+    "::/128": gettext_noop("an unspecified address"),
+    "::1/128": gettext_noop("this machine itself"),
+    "::/96": gettext_noop("an IPv4 address in IPv6 spelling"),
+    "fe80::/10": gettext_noop("a link-local address"),
+    "ff00::/8": gettext_noop("a multicast address"),
+    "fd00:ec2::/32": gettext_noop("a cloud provider's metadata address"),
 }
 # Never at all: IPv6 spellings that carry another address inside, past every check of the outer one.
 _CARRIERS: Final = {
-    "::ffff:0:0/96": "an IPv4 address in IPv6 spelling",
-    "::ffff:0:0:0/96": "an IPv4 address in IPv6 spelling",
-    "64:ff9b::/96": "a NAT64 address",
-    "64:ff9b:1::/48": "a NAT64 address",
-    "2002::/16": "a 6to4 address",
-    "2001::/32": "a Teredo address",
+    "::ffff:0:0/96": gettext_noop("an IPv4 address in IPv6 spelling"),
+    "::ffff:0:0:0/96": gettext_noop("an IPv4 address in IPv6 spelling"),
+    "64:ff9b::/96": gettext_noop("a NAT64 address"),
+    "64:ff9b:1::/48": gettext_noop("a NAT64 address"),
+    "2002::/16": gettext_noop("a 6to4 address"),
+    "2001::/32": gettext_noop("a Teredo address"),
 }
 _SPECIAL_NETWORKS: Final = [(ip_network(text), words) for text, words in _SPECIAL.items()]
 _CARRIER_NETWORKS: Final = [(ip_network(text), words) for text, words in _CARRIERS.items()]
 
 
 class AddressRefused(Exception):
-    """We do not connect there. The text is a sentence for an administrator; it repeats no unchecked input."""
+    """We do not connect there. The text is a sentence for an administrator; it repeats no unchecked input.
+
+    `text` and `values`: the sentence before its values were put in, for those who show it in another language.
+    """
+
+    def __init__(self, text: str, **values: object) -> None:
+        super().__init__(text % values if values else text)
+        self.text, self.values = text, values
 
 
 class AddressPolicy:
@@ -80,14 +89,14 @@ class AddressPolicy:
         _refuse_inside(address, _CARRIER_NETWORKS, but_allowed=())
         containing = [network for network in self.networks if _inside(address, network)]
         if not containing:
-            raise AddressRefused(f"{address} is outside the allowed networks.")
+            raise AddressRefused(gettext_noop("%(address)s is outside the allowed networks."), address=address)
         _refuse_inside(address, _SPECIAL_NETWORKS, but_allowed=containing)
 
     def _check_port(self, port: int) -> None:
         if type(port) is not int or not 1 <= port <= 65535:
-            raise AddressRefused("The port must be a number from 1 to 65535.")
+            raise AddressRefused(gettext_noop("The port must be a number from 1 to 65535."))
         if self.allowed_ports is not None and port not in self.allowed_ports:
-            raise AddressRefused(f"Port {port} is not an allowed port.")
+            raise AddressRefused(gettext_noop("Port %(port)s is not an allowed port."), port=port)
 
 
 def _literal(host: str) -> IPAddress:
@@ -97,9 +106,12 @@ def _literal(host: str) -> IPAddress:
     except ValueError:
         address = None
     if address is None:
-        raise AddressRefused("The address must be a plain IPv4 or IPv6 address, not a name or another notation.")
+        text = gettext_noop("The address must be a plain IPv4 or IPv6 address, not a name or another notation.")
+        raise AddressRefused(text)
     if str(address) != host:
-        raise AddressRefused(f"The address must be written in its usual form: {address}")
+        raise AddressRefused(
+            gettext_noop("The address must be written in its usual form: %(address)s"), address=address
+        )
     return address
 
 
@@ -114,7 +126,9 @@ def _refuse_inside(
         if not _inside(address, block):
             continue
         if not any(network.subnet_of(block) for network in but_allowed):  # type: ignore[arg-type]
-            raise AddressRefused(f"{address} is {words}: it is not connected to.")
+            raise AddressRefused(
+                gettext_noop("%(address)s is %(what)s: it is not connected to."), address=address, what=words
+            )
 
 
 class Stage(IntEnum):

@@ -53,7 +53,15 @@ def list_contacts(user: User, wanted: Wanted, *, country: str, after: int | None
     if too_many and walked.ids:
         return walked  # few, but the first ones
     in_order = Contact.objects.filter(among(keys)).order_by(*SORTS[wanted.sort]).values_list("pk", flat=True)
-    return Listed(list(in_order[:MOST_LISTED]), more=len(keys) > MOST_LISTED, some=too_many)
+    ids, more = list(in_order[:MOST_LISTED]), len(keys) > MOST_LISTED
+    return Listed(ids, more=more or too_many, some=too_many, further=ids[-1] if more and not too_many else None)
+
+
+def first_contacts(user: User, text: str, *, country: str, most: int) -> list[Contact]:
+    """The first few with this text, while somebody types."""
+    ids = list_contacts(user, Wanted(text=text), country=country).ids[:most]
+    by_id = Contact.objects.in_bulk(ids)
+    return [by_id[pk] for pk in ids if pk in by_id]
 
 
 def any_contacts(user: User, text: str, *, country: str, most: int) -> list[int]:

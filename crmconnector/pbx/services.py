@@ -33,12 +33,19 @@ def add_trunk(*, pbx: Pbx, endpoint: str) -> Trunk:
     return trunk
 
 
-def add_line(*, pbx: Pbx, did: str, label: str) -> Line:
+def add_line(*, pbx: Pbx, did: str, label: str, country: str = "") -> Line:
+    """`country` of callers who show a number without one; empty: the PBX's."""
     try:
         with transaction.atomic():
-            return Line.objects.create(pbx=pbx, did=did, label=label)
+            return Line.objects.create(pbx=pbx, did=did, label=label, country=country)
     except IntegrityError:
         raise PbxProblem(_("%(did)s has a label already. Remove that line first.") % {"did": did}) from None
+
+
+def set_line_country(*, line: Line, country: str) -> Line:
+    line.country = country
+    line.save(update_fields=["country"])
+    return line
 
 
 def add_queue(*, pbx: Pbx, name: str, label: str) -> Queue:

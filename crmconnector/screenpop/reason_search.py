@@ -9,9 +9,13 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from crmconnector.calls.log import LogFilter, newest_ids
 from crmconnector.calls.models import Leg
-from crmconnector.calls.selectors import calls_seen_by, find_calls
+from crmconnector.calls.search import search_calls
+from crmconnector.calls.selectors import people_whose_calls
+from crmconnector.common.among import among
 from crmconnector.common.clock import from_epoch
+from crmconnector.pbx.selectors import home_country
 from crmconnector.screenpop.decisions import WORDS
 from crmconnector.screenpop.explain import with_receipts
 from crmconnector.screenpop.models import PopDecision
@@ -85,10 +89,19 @@ def _filtered(rows: QuerySet[PopDecision], wanted: Wanted, viewer: User) -> Quer
         end = timezone.make_aware(datetime.combine(wanted.day + timedelta(days=1), time.min))
         rows = rows.filter(decided_at__gte=begin, decided_at__lt=end)
     if wanted.number:
-        newest = find_calls(calls_seen_by(viewer), wanted.number).order_by("-started_at").values_list("pk", flat=True)
-        rows = rows.filter(call__in=list(newest[:MOST_CALLS_OF_A_NUMBER]))
+        rows = rows.filter(among(_calls_found(viewer, wanted.number), "call"))
     at, pk = _read_key(wanted.before)
     return rows.filter(_older(at, pk)) if at is not None else rows
+
+
+def _calls_found(viewer: User, text: str) -> list[int]:
+    """As the log finds them: the newest ones, parts of other calls too, for a phone rang for these as well."""
+    found = search_calls(text, user=viewer, country=home_country())
+    if found.wish is None:
+        return []
+    people = people_whose_calls(viewer)
+    whose = None if people is None else tuple(people)
+    return newest_ids(LogFilter(whose, found=found.wish, few=found.few, parts=True), count=MOST_CALLS_OF_A_NUMBER)
 
 
 def _older(at: datetime, pk: int) -> Q:

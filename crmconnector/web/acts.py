@@ -5,13 +5,10 @@ from datetime import datetime
 from django.db import models, transaction
 
 from crmconnector.audit.services import record_act
-from crmconnector.contacts.models import Contact
-from crmconnector.contacts.services import save_contact
 from crmconnector.pbx.models import Line, Pbx, Queue, Trunk
-from crmconnector.pbx.services import add_line, add_queue, add_trunk, decide_trunk, save_pbx
+from crmconnector.pbx.services import add_line, add_queue, add_trunk, decide_trunk, save_pbx, set_line_country
 from crmconnector.users.models import Team, User
 from crmconnector.users.services import add_team, save_person, set_password
-from crmconnector.web.forms.contacts import ContactForm
 from crmconnector.web.forms.pbx import PbxForm
 from crmconnector.web.forms.people import PersonForm
 from crmconnector.web.forms.phones import AccountForms, PhoneForm
@@ -19,16 +16,6 @@ from crmconnector.web.phone_acts import set_phone_rights
 from phones.models import Assignment, Phone
 from phones.seats import release_phone
 from phones.services import assign_phone, save_phone
-
-
-@transaction.atomic
-def keep_contact(*, actor: User, form: ContactForm, numbers: list[tuple[str, str]], country: str) -> Contact:
-    """May raise ContactProblem."""
-    made = form.instance.pk is None
-    contact = save_contact(contact=form.save(commit=False), numbers=numbers, country=country)
-    changed = {"changed": form.changed_data, "numbers": len(numbers)}
-    record_act(actor=actor, action="contact.added" if made else "contact.changed", target=contact, details=changed)
-    return contact
 
 
 @transaction.atomic
@@ -85,10 +72,17 @@ def name_trunk(*, actor: User, pbx: Pbx, endpoint: str) -> Trunk:
 
 
 @transaction.atomic
-def name_line(*, actor: User, pbx: Pbx, did: str, label: str) -> Line:
+def name_line(*, actor: User, pbx: Pbx, did: str, label: str, country: str = "") -> Line:
     """May raise PbxProblem."""
-    line = add_line(pbx=pbx, did=did, label=label)
-    record_act(actor=actor, action="line.added", target=line, details={"did": did})
+    line = add_line(pbx=pbx, did=did, label=label, country=country)
+    record_act(actor=actor, action="line.added", target=line, details={"did": did, "country": country})
+    return line
+
+
+@transaction.atomic
+def change_line_country(*, actor: User, line: Line, country: str) -> Line:
+    set_line_country(line=line, country=country)
+    record_act(actor=actor, action="line.country_changed", target=line, details={"country": country})
     return line
 
 

@@ -8,9 +8,10 @@ from django.db.models import QuerySet
 from crmconnector.calls.models import Call, CallNote, Disposition
 from crmconnector.calls.notes import note_version
 from crmconnector.common.numbers import read_number
+from crmconnector.contacts.listing import first_contacts
 from crmconnector.contacts.lookup import people_with_number
 from crmconnector.contacts.models import Contact
-from crmconnector.contacts.selectors import Wanted, contacts_seen_by, find_contacts
+from crmconnector.contacts.selectors import contacts_seen_by
 from crmconnector.pbx.models import Queue
 from crmconnector.screenpop.explain import explain_call
 from crmconnector.users.models import User
@@ -84,7 +85,7 @@ def _who_was_it(call: Call, *, user: User, find: str | None) -> WhoWasIt:
     same = [by_id[pk] for pk in dict.fromkeys(ids) if pk in by_id and pk != call.contact_id]
     found: list[Contact] = []
     if len(text) >= LEAST_TYPED:
-        found = list(find_contacts(visible, Wanted(text=text), country=country)[:MOST_FOUND])
+        found = first_contacts(user, text, country=country, most=MOST_FOUND)
     return WhoWasIt(text, find is not None or call.contact is None, same, found)
 
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_noop
 
 from crmconnector.calls.models import CallCommand, CommandState
 from crmconnector.common.clock import utc_now
+from crmconnector.screenpop.explain import isolated
 from crmconnector.web.words import said_of
 
 
@@ -68,7 +69,7 @@ def tell_command(command: CallCommand) -> CommandView:
         why = change.evidence or _(CHANGE_WHY.get(CommandState(change.state), "")) if _has_words(change) else ""
         steps.append(Step(change.at, state, icon, _(CHANGE_WORDS[CommandState(change.state)]), why))
     told = "" if confirmed else said_of(command, now=utc_now()).text
-    title = _("%(what)s, by %(who)s") % {"what": command.get_kind_display(), "who": command.user.display_name}
+    title = _("%(what)s, by %(who)s") % {"what": command.get_kind_display(), "who": isolated(command.user.display_name)}
     return CommandView(title, tone, drawing, _(word), steps, told)
 
 

@@ -66,9 +66,11 @@ class Shell:
         """Only what this role may open: no entry leads to a refusal."""
         work = [("desk", _("Desk"), "desk"), ("calls", _("Calls"), "calls"), ("contacts", _("Contacts"), "contacts")]
         groups = [Group(_("Work"), [self._entry(*entry) for entry in work])]
+        groups[0].entries.append(self._entry("numbers", _("Numbers"), "numbers", tab=False))
         if getattr(self._request.user, "is_administrator", False):
             run = [("phones", _("Phones"), "phones"), ("pbxes", _("PBXes"), "pbxes")]
-            less = [("people", _("People"), "people"), ("health", _("Health"), "live")]
+            less = [("card-settings", _("Cards"), "note"), ("people", _("People"), "people")]
+            less.append(("health", _("Health"), "live"))
             entries = [self._entry(*entry) for entry in run] + [self._entry(*entry, tab=False) for entry in less]
             groups.append(Group(_("Run"), entries))
         return groups

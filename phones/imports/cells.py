@@ -226,7 +226,12 @@ def _address(text: str, zone: tzinfo, policy: AddressPolicy) -> str:
         # Any port will do here: which ones administrators give to phones is theirs to say.
         return str(policy.check(text, 80))
     except AddressRefused as refused:
-        raise CellRefused(str(refused)) from None
+        raise CellRefused(refusal_words(refused)) from None
+
+
+def refusal_words(refused: AddressRefused) -> str:
+    """Why we do not connect there, in the reader's language."""
+    return _(refused.text) % {name: _(str(one)) if name == "what" else one for name, one in refused.values.items()}
 
 
 def _port(text: str, zone: tzinfo, policy: AddressPolicy) -> int:

@@ -59,11 +59,15 @@ def test_it_works_in_slices_and_stops_at_a_bound(office, monkeypatch):
 
 
 def test_the_calls_of_a_number_are_found_by_index(office):
-    add_call(office)
-    unbound = Call.objects.filter(caller_e164=NUMBER, contact=None).exclude(caller_e164="").order_by("-started_at")
+    started = add_call(office).started_at
+    Call.objects.bulk_create(
+        Call(pbx=office.pbx, linkedid=f"n{place}", direction="inbound", caller_e164=f"+4930{place:07}",
+             started_at=started) for place in range(5000)
+    )  # fmt: skip
+    unbound = Call.objects.filter(caller_e164=NUMBER, contact=None, test=False).exclude(caller_e164="")
+    unbound = unbound.order_by("-started_at")
     with connection.cursor() as cursor:
-        cursor.execute("set local enable_seqscan = off")
-        cursor.execute("set local enable_bitmapscan = off")
+        cursor.execute("analyze calls_call")
         sql, params = unbound.values_list("pk", flat=True)[:10].query.sql_with_params()
         cursor.execute(f"explain {sql}", params)
         plan = "\n".join(row[0] for row in cursor.fetchall())

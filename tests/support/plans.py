@@ -34,7 +34,10 @@ def worst_nodes(statements: Iterable[str]) -> tuple[set[str], str]:
 
 
 def plan_of(statement: str, *, run: bool = False) -> dict[str, Any]:
-    """The root node; empty for what is no SELECT."""
+    """The root node; empty for what is no SELECT. A setting that stood between the questions is set again."""
+    if statement.startswith("set local "):
+        with connection.cursor() as cursor:
+            cursor.execute(statement.replace("set local", "set", 1))
     if not statement.lstrip("( ").lower().startswith(("select", "with")):
         return {}
     with connection.cursor() as cursor:

@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 from crmconnector.calls.models import Call, CallCommand, CommandChange, Leg
+from crmconnector.calls.parties import far_number_of, keep_parties
 from crmconnector.common.clock import utc_now
+from crmconnector.common.numbers import read_number
 from crmconnector.screenpop.models import Pop
 from tests.support.office import RowOffice
 
@@ -21,7 +23,9 @@ def add_call(office: RowOffice, *, place: int = 0, number: str = "+493023125447"
         "answered_by_endpoint": f"PJSIP/{201 + place}",
     }  # fmt: skip
     fields.update(changes)
-    call = Call.objects.create(pbx=office.pbx, linkedid=f"story-{Call.objects.count()}", **fields)
+    call = Call(pbx=office.pbx, linkedid=f"story-{Call.objects.count()}", **fields)
+    call.far_number = call.far_number or far_number_of(call, lambda text: read_number(text, country="DE"))
+    call.save()
     add_leg(office, call, place=place)
     return call
 
@@ -33,7 +37,9 @@ def add_leg(office: RowOffice, call: Call, *, place: int = 0, **changes: object)
         "rang_at": call.started_at, "answered_at": call.answered_at, "ended_at": call.ended_at,
     }  # fmt: skip
     fields.update(changes)
-    return Leg.objects.create(call=call, pbx=office.pbx, uniqueid=f"leg-{Leg.objects.count()}", **fields)
+    leg = Leg.objects.create(call=call, pbx=office.pbx, uniqueid=f"leg-{Leg.objects.count()}", **fields)
+    keep_parties(calls=[call], legs=[leg])
+    return leg
 
 
 def add_pop(call: Call, leg: Leg, *, state: str = "ringing", **changes: object) -> Pop:

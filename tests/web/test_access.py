@@ -5,12 +5,15 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
+from crmconnector.calls.models import Disposition
 from crmconnector.common.clock import utc_now
 from crmconnector.pbx.models import Line, Queue, Trunk
+from crmconnector.screenpop.models import CardLink, PopRule, PopTest
 from crmconnector.users.models import Role, Team, User
 from crmconnector.web.seat_acts import check_file
 from phones.imports.plan import Options
 from phones.models import DeviceOrder, OrderKind, PhoneImport
+from tests.support.contact_files import received
 from tests.support.office import RowOffice
 from tests.support.web_story import add_call, add_pop
 
@@ -25,12 +28,42 @@ MATRIX: dict[str, tuple[str, dict[str, int]]] = {
     "desk": ("get", EVERYBODY),
     "desk-status": ("get", EVERYBODY),
     "desk-cards": ("get", EVERYBODY),
+    "pop-receipts": ("post", {"agent": 400, "supervisor": 400, "administrator": 400}),  # no desk named
+    "pop-choose": ("post", {"agent": 404, "supervisor": 404, "administrator": 404}),  # somebody else's card
+    "pop-create": ("post", {"agent": 404, "supervisor": 404, "administrator": 404}),
+    "pop-attach": ("post", {"agent": 404, "supervisor": 404, "administrator": 404}),
+    "pop-find": ("get", {"agent": 404, "supervisor": 404, "administrator": 404}),
+    "pop-note": ("post", {"agent": 404, "supervisor": 404, "administrator": 404}),
+    "pop-outcome": ("post", {"agent": 404, "supervisor": 404, "administrator": 404}),
+    "pop-close": ("post", {"agent": 404, "supervisor": 404, "administrator": 404}),
+    "call-bind": ("post", {"agent": 404, "supervisor": 302, "administrator": 302}),
+    "card-settings": ("get", ADMINISTRATORS),
+    "outcome-new": ("get", ADMINISTRATORS),
+    "outcome-usual": ("post", POST_ADMINISTRATORS),
+    "outcome-edit": ("get", ADMINISTRATORS),
+    "card-link-new": ("get", ADMINISTRATORS),
+    "card-link-preview": ("get", ADMINISTRATORS),
+    "card-link-edit": ("get", ADMINISTRATORS),
+    "card-link-remove": ("post", POST_ADMINISTRATORS),
     "calls": ("get", EVERYBODY),
+    "call-note": ("post", {"agent": 404, "supervisor": 302, "administrator": 302}),
     "call": ("get", {"agent": 404, "supervisor": 200, "administrator": 200}),  # a call of the supervisor's team
     "contacts": ("get", EVERYBODY),
     "contact-new": ("get", EVERYBODY),
+    "contact-imports": ("get", {"agent": 403, "supervisor": 200, "administrator": 200}),
+    "contact-import": ("get", {"agent": 403, "supervisor": 200, "administrator": 200}),  # the supervisor's own file
+    "contact-import-now": ("get", {"agent": 403, "supervisor": 200, "administrator": 200}),
+    "contact-import-check": ("post", {"agent": 403, "supervisor": 200, "administrator": 200}),  # empty form: its errors
+    "contact-import-apply": ("post", {"agent": 403, "supervisor": 409, "administrator": 409}),  # not checked yet
+    "contact-import-undo": ("post", {"agent": 403, "supervisor": 409, "administrator": 409}),
+    "contact-import-go-on": ("post", {"agent": 403, "supervisor": 302, "administrator": 302}),
+    "contact-import-remove": ("post", {"agent": 403, "supervisor": 302, "administrator": 302}),
     "contact": ("get", EVERYBODY),
     "contact-edit": ("get", EVERYBODY),
+    "contact-merge": ("get", EVERYBODY),
+    "contact-export": ("get", EVERYBODY),
+    "contact-erase": ("get", ADMINISTRATORS),
+    "contact-erasures": ("get", ADMINISTRATORS),
     "phones": ("get", ADMINISTRATORS),
     "phone-new": ("get", ADMINISTRATORS),
     "phone": ("get", ADMINISTRATORS),
@@ -64,15 +97,25 @@ MATRIX: dict[str, tuple[str, dict[str, int]]] = {
     "trunk-add": ("post", {"agent": 403, "supervisor": 403, "administrator": 200}),
     "trunk-decide": ("post", POST_ADMINISTRATORS),
     "line-add": ("post", {"agent": 403, "supervisor": 403, "administrator": 200}),
+    "line-country": ("post", POST_ADMINISTRATORS),
     "line-remove": ("post", POST_ADMINISTRATORS),
     "queue-add": ("post", {"agent": 403, "supervisor": 403, "administrator": 200}),
     "queue-remove": ("post", POST_ADMINISTRATORS),
+    "numbers": ("get", EVERYBODY),
     "people": ("get", ADMINISTRATORS),
     "person-new": ("get", ADMINISTRATORS),
     "person-edit": ("get", ADMINISTRATORS),
     "person-password": ("get", ADMINISTRATORS),
     "team-new": ("post", {"agent": 403, "supervisor": 403, "administrator": 200}),
     "own-password": ("get", EVERYBODY),
+    "pop-reasons": ("get", EVERYBODY),
+    "pop-rules": ("get", EVERYBODY),
+    "pop-rules-house": ("get", ADMINISTRATORS),
+    "pop-rules-of": ("get", ADMINISTRATORS),
+    "pop-rule-remove": ("post", {"agent": 404, "supervisor": 404, "administrator": 302}),  # somebody else's rule
+    "pop-test-ask": ("post", {"agent": 302, "supervisor": 302, "administrator": 302}),
+    "pop-test": ("get", {"agent": 404, "supervisor": 404, "administrator": 200}),  # somebody else's test
+    "pop-test-now": ("get", {"agent": 404, "supervisor": 404, "administrator": 200}),
     "health": ("get", ADMINISTRATORS),
     "pop-answer": ("post", {"agent": 404, "supervisor": 404, "administrator": 404}),  # somebody else's card
 }
@@ -91,7 +134,12 @@ def addresses(office: RowOffice) -> dict[str, str]:
         "pop_id": pop.pk, "trunk_id": Trunk.objects.get().pk, "line_id": Line.objects.get().pk,
         "queue_id": Queue.objects.get().pk, "user_id": office.users[2].pk, "kind": "reboot", "token": "x" * 43,
         "import_id": a_checked_file().pk,
+        "file_id": received("Name\nA\n", actor=office.users[1]).pk,
         "order_id": a_doctors_run(office).pk,
+        "rule_id": PopRule.objects.create(user=office.users[2], when="never").pk,
+        "outcome_id": Disposition.objects.create(key=9, label="Do not call").pk,
+        "link_id": CardLink.objects.create(label="CRM", template="https://crm.example.org/{e164}").pk,
+        "test_id": PopTest.objects.create(user=office.users[2], by=office.users[2], asked_at=utc_now()).pk,
     }  # fmt: skip
     return {
         each.name: reverse(each.name, kwargs={key: places[key] for key in each.pattern.converters})

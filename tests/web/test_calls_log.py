@@ -3,12 +3,13 @@
 import re
 from datetime import datetime, timedelta
 from html import unescape
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from crmconnector.calls.log import ROWS_ON_A_PAGE, WINDOW_DAYS
+from crmconnector.calls.log import ROWS_ON_A_PAGE
 from crmconnector.calls.models import Call, CallNote, Disposition
 from crmconnector.calls.parties import keep_parties
 from crmconnector.common.clock import utc_now
@@ -18,7 +19,7 @@ from tests.support.office import RowOffice
 from tests.support.web_story import NASTY, add_call
 
 NOBODY = {"disposition": "no_answer", "answered_at": None, "answered_by": None, "talk_seconds": None}
-OLD = utc_now() - timedelta(days=WINDOW_DAYS + 5)
+OLD = utc_now() - timedelta(days=35)
 
 
 def listed(client: Client, **asked: object) -> list[int]:
@@ -119,27 +120,83 @@ def test_the_search_finds_old_calls_too_when_there_are_few(office: RowOffice, ad
     assert listed(administrator, q="23125447") == [old.pk]
 
 
-def test_very_many_finds_are_first_looked_for_among_the_newest(
-    office: RowOffice, administrator: Client, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page looks through three calls of one person, or twelve of everybody's, and no further."""
+    monkeypatch.setattr("crmconnector.calls.log.LOOKED_AT", (1, 3))
+
+
+def walk(client: Client, **asked: object) -> tuple[list[list[int]], str]:
+    """The calls of each page down to the end, and what the first page says."""
+    told, pages, address = "", list[list[int]](), "/calls?" + urlencode(asked)
+    while True:
+        html = client.get(address).content.decode()
+        pages.append([int(pk) for pk in re.findall(r'class="rowlink" href="/calls/(\d+)"', html)])
+        told = told or re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", html)))
+        if not (further := re.search(r'href="([^"]+)">Search further', html)):
+            return pages, told
+        address = "/calls" + unescape(further[1])
+        assert len(pages) < 40
+
+
+def test_very_many_finds_are_looked_for_among_the_newest_and_then_further(
+    office: RowOffice, administrator: Client, monkeypatch: pytest.MonkeyPatch, few_at_once: None
 ) -> None:
     monkeypatch.setattr("crmconnector.calls.search.MOST_BY_ID", 1)
     old = [add_call(office, started_at=OLD + timedelta(minutes=place)) for place in range(3)]
-    assert listed(administrator, q="23125447") == []
-    told = text_of(administrator, q="23125447")
-    assert "Nothing matches “ 23125447 ” in the last 30 days. Search all days" in told
-    assert listed(administrator, q="23125447", days="all") == [call.pk for call in reversed(old)]
+    for place in range(20):
+        add_call(office, number="+493040506070", started_at=OLD + timedelta(days=1, minutes=place))
+    pages, told = walk(administrator, q="23125447")
+    assert pages == [[], [call.pk for call in reversed(old)]]
+    assert "None found back to" in told and "Nothing older was looked at yet. Search further" in told
     new = add_call(office)
     assert listed(administrator, q="23125447") == [new.pk]
-    assert "These are of the last 30 days. Search all days" in text_of(administrator, q="23125447")
+    assert "Searched back to" in text_of(administrator, q="23125447")
 
 
-def test_a_filter_says_how_far_back_it_looked(office: RowOffice, administrator: Client) -> None:
-    old = add_call(office, started_at=OLD, direction="internal", dialled="203")
-    assert listed(administrator, direction="internal") == []
-    assert "Nothing in the last 30 days. Search all days" in text_of(administrator, direction="internal")
-    assert listed(administrator, direction="internal", days="all") == [old.pk]
-    assert listed(administrator, direction="internal", **{"from": "2020-01-01"}) == [old.pk]
-    assert listed(administrator) == [old.pk]
+@pytest.mark.parametrize("role", ["agent", "supervisor", "administrator"])
+def test_a_rare_filter_finds_all_there_is_when_one_searches_further_and_further(
+    office: RowOffice, agent: Client, supervisor: Client, administrator: Client, few_at_once: None, role: str
+) -> None:
+    """Calls that begin in the same instant included: none is lost or told twice at the edge of what was looked at."""
+    client = {"agent": agent, "supervisor": supervisor, "administrator": administrator}[role]
+    place = 0 if role == "agent" else 1
+    wanted = []
+    for number in range(30):
+        at = OLD + timedelta(minutes=number // 5)
+        call = add_call(office, place=place, direction="internal" if number % 6 == 0 else "inbound", started_at=at)
+        wanted += [call.pk] if number % 6 == 0 else []
+    pages, told = walk(client, direction="internal")
+    assert [pk for page in pages for pk in page] == wanted[::-1]
+    assert len(pages) > 2 and " back to " in told
+
+
+def test_a_rare_line_of_ones_own_calls_is_found_at_once_by_its_index(
+    office: RowOffice, agent: Client, few_at_once: None
+) -> None:
+    line = Line.objects.create(pbx=office.pbx, did="+493099", label="Wholesale")
+    old = add_call(office, line=line, started_at=OLD)
+    add_call(office, place=1, line=line, started_at=OLD)
+    for place in range(20):
+        add_call(office, started_at=OLD + timedelta(days=1, minutes=place))
+    assert walk(agent, line=line.pk)[0] == [[old.pk]]
+
+
+def test_newer_calls_are_looked_for_no_further_than_older_ones(
+    office: RowOffice, agent: Client, few_at_once: None
+) -> None:
+    first = add_call(office, direction="internal", started_at=OLD - timedelta(minutes=1))
+    for place in range(10):
+        add_call(office, started_at=OLD + timedelta(minutes=place))
+    last = add_call(office, direction="internal", started_at=OLD + timedelta(days=1))
+    address, seen = f"?direction=internal&after={round(first.started_at.timestamp() * 1e6)}.{first.pk}", []
+    for _step in range(6):
+        html = agent.get(f"/calls{address}").content.decode()
+        seen += [int(pk) for pk in re.findall(r'class="rowlink" href="/calls/(\d+)"', html)]
+        if not (newer := re.search(r'rel="prev" href="([^"]+)"', html)) or last.pk in seen:
+            break
+        address = unescape(newer[1])
+    assert seen == [last.pk]
 
 
 @pytest.mark.parametrize("role", ["agent", "administrator"])
@@ -223,7 +280,7 @@ def test_a_contact_that_is_none_is_not_found(office: RowOffice, agent: Client, w
 def test_words_that_say_nothing_are_as_if_they_were_not_there(office: RowOffice, administrator: Client) -> None:
     call = add_call(office)
     nonsense = {"show": "’", "direction": "up", "person": "x", "line": "9" * 30, "queue": "no:pe", "noted": "-1",
-                "from": "0001-01-01", "until": "9999-12-31", "days": "7"}  # fmt: skip
+                "from": "0001-01-01", "until": "9999-12-31"}  # fmt: skip
     assert listed(administrator, **nonsense) == [call.pk]
     assert listed(administrator, number="\x00") in ([], [call.pk])
 

@@ -82,8 +82,8 @@ def test_it_says_that_no_listener_took_it(agent, administrator, office):
     test = ask(agent)
     age(test, seconds=4)
     assert "No listener took it up" in page(agent, test)
-    assert 'href="/health">See health' in page(administrator, test)
-    assert 'href="/health">See health' not in page(agent, test)
+    assert 'href="/health" target="_blank" rel="noopener">See health' in page(administrator, test)
+    assert 'href="/health" target="_blank" rel="noopener">See health' not in page(agent, test)
 
 
 def test_the_page_of_a_test_that_nobody_ever_ends_does_not_ask_for_ever(agent, office):
@@ -98,7 +98,10 @@ def test_it_says_that_no_desk_was_open(agent, office):
     take(office)
     age(test, seconds=4)
     told = page(agent, test)
-    assert "no desk of \u2068User 201\u2069 was open" in told and 'href="/desk">Open the desk' in told
+    assert (
+        "no desk of \u2068User 201\u2069 was open" in told
+        and 'href="/desk" target="_blank" rel="noopener">Open the desk' in told
+    )
 
 
 def test_it_says_which_rule_was_in_the_way_and_leads_to_it(agent, office):
@@ -106,14 +109,17 @@ def test_it_says_which_rule_was_in_the_way_and_leads_to_it(agent, office):
     test = ask(agent)
     take(office)
     told = page(agent, test)
-    assert "pop-ups are off in this account" in told and 'href="/pops/rules">Change the rule' in told
+    assert (
+        "pop-ups are off in this account" in told
+        and 'href="/pops/rules" target="_blank" rel="noopener">Change the rule' in told
+    )
 
 
 def test_without_a_phone_a_real_call_would_not_show_either(agent, administrator, office):
     release_phone(phone=office.phones[0], at=utc_now() - timedelta(minutes=1))
     test = ask(agent)
     assert "so a real call would not show a card either" in page(agent, test)
-    assert 'href="/phones">Assign a phone' in page(administrator, test)
+    assert 'href="/phones" target="_blank" rel="noopener">Assign a phone' in page(administrator, test)
 
 
 def test_a_pbx_that_is_not_heard_is_told_although_the_card_shows(agent, office):

@@ -59,6 +59,10 @@ def _without_own_index(to: str, related_name: str) -> models.ForeignKey:
     )
 
 
+def _of_pbx(related_name: str) -> models.ForeignKey:
+    return models.ForeignKey("pbx.pbx", django.db.models.deletion.CASCADE, related_name=related_name, db_index=False)
+
+
 _USER = settings.AUTH_USER_MODEL
 _MISSED = models.Q(
     direction="inbound",
@@ -133,9 +137,6 @@ class Migration(migrations.Migration):
         migrations.AddField("call", "far_number", models.CharField(blank=True, max_length=20)),
         migrations.RunPython(fill, migrations.RunPython.noop),
         migrations.AddIndex("callparty", models.Index(fields=["user", "-started_at", "-call"], name="party_recent")),
-        migrations.AddIndex(
-            "callparty", models.Index(fields=["-started_at", "-call", "user"], name="party_recent_of_many")
-        ),
         *(migrations.AddIndex("call", index) for index in _CALL_INDEXES),
         migrations.AddIndex(
             "callnote",
@@ -148,4 +149,10 @@ class Migration(migrations.Migration):
         migrations.AlterField("call", "contact", _without_own_index("contacts.contact", "calls")),
         migrations.AlterField("call", "line", _without_own_index("pbx.line", "+")),
         migrations.AlterField("call", "placed_by", _without_own_index(_USER, "+")),
+        # Each costs every written call; no question needs them: the unique keys begin with the PBX, CallParty has the
+        # people.
+        migrations.AlterField("call", "pbx", _of_pbx("calls")),
+        migrations.AlterField("leg", "pbx", _of_pbx("+")),
+        migrations.RemoveIndex("call", "call_by_placer"),
+        migrations.RemoveIndex("leg", "leg_by_user"),
     ]

@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from crmconnector.common.numbers import is_country
 from crmconnector.pbx.models import Line, Pbx, Queue, Trunk, country_code
 from crmconnector.web.forms.phones import BLANK_KEEPS
 from phones.models import endpoint_name
@@ -51,6 +52,26 @@ class PbxForm(forms.ModelForm):
         return cleaned
 
 
+class LineCountryField(CapitalsField):
+    """Whose callers show numbers without a country as they are written there; empty: the PBX's country."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label=gettext_lazy("Country"),
+            required=False,
+            max_length=2,
+            widget=forms.TextInput(attrs={"size": 4, "autocomplete": "off", "spellcheck": "false"}),
+        )
+
+    def validate(self, value: str) -> None:
+        super().validate(value)
+        if value and not is_country(value):
+            raise forms.ValidationError(
+                _("%(country)s is no country of telephone numbers. Two letters, such as AT, or none for the PBX’s.")
+                % {"country": value}
+            )
+
+
 class TrunkForm(forms.ModelForm):
     endpoint = forms.CharField(
         label=gettext_lazy("Endpoint"),
@@ -65,9 +86,15 @@ class TrunkForm(forms.ModelForm):
 
 
 class LineForm(forms.ModelForm):
+    country = LineCountryField()
+
     class Meta:
         model = Line
-        fields = ["did", "label"]
+        fields = ["did", "label", "country"]
+
+
+class LineCountryForm(forms.Form):
+    country = LineCountryField()
 
 
 class QueueForm(forms.ModelForm):

@@ -14,6 +14,7 @@ from crmconnector.common.network import AddressPolicy, AddressRefused
 from crmconnector.common.secrets import Secret
 from crmconnector.users.models import User
 from phones.drivers.grandstream.keys import KEYS, MOST_KEYS, Danger, Key, Numbered
+from phones.imports.cells import refusal_words
 from phones.models import OrderKind, Phone, SipAccount, mac_address
 
 MOST_ACCOUNTS = 16
@@ -108,14 +109,14 @@ class PhoneForm(forms.ModelForm):
         except AddressRefused as refused:
             cure = _("Phones may be in: %(networks)s. An operator can change PHONE_NETWORKS.")
             networks = ", ".join(str(network) for network in settings.PHONE_NETWORKS)
-            self.add_error("address", f"{refused} {cure % {'networks': networks}}")
+            self.add_error("address", f"{refusal_words(refused)} {cure % {'networks': networks}}")
 
 
 class AccountForm(forms.ModelForm):
     class Meta:
         model = SipAccount
         fields = ["pbx", "extension", "endpoint"]
-        labels = {"pbx": "PBX"}
+        labels = {"pbx": gettext_lazy("PBX")}
         widgets = {"endpoint": forms.TextInput(attrs={"placeholder": "PJSIP/204", "autocomplete": "off"})}
 
 

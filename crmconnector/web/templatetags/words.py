@@ -1,6 +1,5 @@
 """Filters that say times, durations and commands in the product's words."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -83,12 +82,6 @@ def coded(sentence: str) -> SafeString:
 
 def _mono(text: str) -> SafeString:
     return format_html('<span class="mono strong">{}</span>', text)
-
-
-@register.filter
-def by_company(people: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """People of one card with those of a company beside each other; without a company last."""
-    return sorted(people, key=lambda one: (not one["company"], one["company"].casefold()))
 
 
 @register.filter

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_GET
 from redis.exceptions import RedisError
 
@@ -60,13 +61,17 @@ def _broker(now: datetime) -> Part:
 
 def _workers(now: datetime) -> Part:
     count = len(workers_alive())
-    return {"ok": count > 0, "count": count, **({} if count else {"reason": "No worker gave a sign of life."})}
+    return {
+        "ok": count > 0,
+        "count": count,
+        **({} if count else {"reason": gettext_noop("No worker gave a sign of life.")}),
+    }
 
 
 def _sweeper(now: datetime) -> Part:
     beat = Heartbeat.objects.filter(name="sweeper").first()
     if beat is None:
-        return {"ok": False, "reason": "It has not run yet. Is the listener running?"}
+        return {"ok": False, "reason": gettext_noop("It has not run yet. Is the listener running?")}
     age = (now - beat.at).total_seconds()
     return {"ok": age < SWEEPER_STALE_SECONDS, "age_seconds": round(age, 1)}
 
@@ -140,6 +145,6 @@ def checked(check: Callable[[datetime], Part], now: datetime) -> Part:
     try:
         return check(now)
     except DatabaseError:
-        return {"ok": False, "reason": "The database does not answer."}
+        return {"ok": False, "reason": gettext_noop("The database does not answer.")}
     except RedisError:
-        return {"ok": False, "reason": "The broker does not answer."}
+        return {"ok": False, "reason": gettext_noop("The broker does not answer.")}

@@ -16,8 +16,8 @@ from crmconnector.pbx.models import Line, Pbx, Queue, Trunk
 from crmconnector.pbx.selectors import manager_lines, pbx_overview
 from crmconnector.pbx.services import PbxProblem
 from crmconnector.web.access import administrators_only
-from crmconnector.web.acts import keep_pbx, name_line, name_queue, name_trunk, remove, settle_trunk
-from crmconnector.web.forms.pbx import LineForm, PbxForm, QueueForm, TrunkForm
+from crmconnector.web.acts import change_line_country, keep_pbx, name_line, name_queue, name_trunk, remove, settle_trunk
+from crmconnector.web.forms.pbx import LineCountryForm, LineForm, PbxForm, QueueForm, TrunkForm
 from crmconnector.web.gap_rows import gap_rows
 from crmconnector.web.link_news import news_of
 from crmconnector.web.people import signed_in
@@ -81,6 +81,19 @@ def line_add(request: HttpRequest, pbx_id: int) -> HttpResponse:
 @administrators_only
 def queue_add(request: HttpRequest, pbx_id: int) -> HttpResponse:
     return _add(request, pbx_id, QueueForm(request.POST), "queue_form", name_queue)
+
+
+@require_POST
+@administrators_only
+def line_country(request: HttpRequest, pbx_id: int, line_id: int) -> HttpResponse:
+    """In which country the callers of a line are read."""
+    row = get_object_or_404(Line, pk=line_id, pbx=pbx_id)
+    form = LineCountryForm(request.POST)
+    if not form.is_valid():
+        return _page(request, get_object_or_404(pbx_overview(), pk=pbx_id), bad_form=form, bad_line=row.pk)
+    change_line_country(actor=signed_in(request), line=row, country=form.cleaned_data["country"])
+    messages.info(request, _("Kept. The next call to %(line)s is read so.") % {"line": row.label})
+    return redirect("pbx", pbx_id)
 
 
 @require_POST

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_safe
 
 from crmconnector.common.clock import utc_now
@@ -48,7 +49,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def _part(name: str, part: dict[str, object]) -> dict[str, object]:
     title, good, cure = _words().get(name, (name, "", ""))
-    reason = part.get("reason") or _("It does not answer as it should.")
+    reason = _(str(part.get("reason") or gettext_noop("It does not answer as it should.")))
     return {"title": title, "ok": part["ok"], "good": good, "reason": reason, "cure": cure}
 
 

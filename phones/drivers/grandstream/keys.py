@@ -19,6 +19,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from crmconnector.common.marked import gettext_noop as _  # only marked: the page looks it up
 from phones.drivers.base import KeyPlan, Lines, LineWord, MuteKey
 from phones.drivers.errors import NothingSent, Reason
 from phones.drivers.grandstream.models import most_mpk_keys, most_soft_keys
@@ -93,17 +94,17 @@ _FITS_IDLE: Final = frozenset({MuteKey.DO_NOT_DISTURB, MuteKey.IDLE_MUTE})
 
 
 def _digit(name: str, wire: str) -> Key:
-    means = "A digit of a number; a tone while a call is connected. The phone dials it by itself after 4 seconds."
+    means = _("A digit of a number; a tone while a call is connected. The phone dials it by itself after 4 seconds.")
     return Key(name, wire, means, Danger.DIALS, Reason.KEY_AMBIGUOUS, _DIGIT)
 
 
 def _pound(name: str) -> Key:
-    means = "Ends a number, which is dialled then; a tone while a call is connected."
+    means = _("Ends a number, which is dialled then; a tone while a call is connected.")
     return Key(name, "#", means, Danger.DIALS, Reason.KEY_AMBIGUOUS, _POUND)
 
 
 def _arrow(name: str) -> Key:
-    means = "Moves in the phone's menu; nothing tells where one is in it."
+    means = _("Moves in the phone's menu; nothing tells where one is in it.")
     return Key(name, name, means, Danger.SCREEN, Reason.KEY_NEEDS_IDLE, _MENU)
 
 
@@ -122,53 +123,53 @@ _ALL: Final = (
     _pound("#"),
     _pound("POUND"),  # an alias that other clients use; the sign itself is what the guide knows
     Key(
-        "SEND", "SEND", "Dials the number that was entered.", Danger.DIALS, Reason.NO_NUMBER_ENTERED,
+        "SEND", "SEND", _("Dials the number that was entered."), Danger.DIALS, Reason.NO_NUMBER_ENTERED,
         _ends(S.DIALING, S.SECOND_NUMBER, S.NUMBER_ENDED),
     ),
-    _volume("VUP", "Louder: the bell, or the voice in a call."),
-    _volume("VDOWN", "Quieter: the bell, or the voice in a call."),
-    _dial_tone("SPEAKER", "Dial tone on the speaker."),
-    _dial_tone("HEADSET", "Dial tone on the headset."),
+    _volume("VUP", _("Louder: the bell, or the voice in a call.")),
+    _volume("VDOWN", _("Quieter: the bell, or the voice in a call.")),
+    _dial_tone("SPEAKER", _("Dial tone on the speaker.")),
+    _dial_tone("HEADSET", _("Dial tone on the headset.")),
     Key(
-        "MUTE", "MUTE", "Microphone off, or on again. While no call is up, whatever the mute key is set to.",
+        "MUTE", "MUTE", _("Microphone off, or on again. While no call is up, whatever the mute key is set to."),
         Danger.SETTING, Reason.KEY_NEEDS_CALL, _stays(S.CONNECTED, S.TWO_CALLS, S.IDLE), idle_needs=_FITS_IDLE,
     ),
     # The guide has no key of this name on the wire: its example sends MUTE.
     Key(
-        "DND", "MUTE", "Do not disturb on, or off again, where the mute key is set to it.",
+        "DND", "MUTE", _("Do not disturb on, or off again, where the mute key is set to it."),
         Danger.SETTING, Reason.KEY_NEEDS_IDLE, _stays(S.IDLE), idle_needs=frozenset({MuteKey.DO_NOT_DISTURB}),
     ),
-    Key("HOLD", "HOLD", "Puts the connected call on hold.", Danger.CALL, Reason.KEY_NEEDS_CALL, _UP_AND_TALKING),
-    Key("XFER", "XFER", "Opens the transfer screen.", Danger.CALL, Reason.KEY_NEEDS_CALL, _UP_AND_TALKING),
-    Key("CONF", "CONF", "Begins a conference.", Danger.CALL, Reason.KEY_NEEDS_CALL, _UP_AND_TALKING),
+    Key("HOLD", "HOLD", _("Puts the connected call on hold."), Danger.CALL, Reason.KEY_NEEDS_CALL, _UP_AND_TALKING),
+    Key("XFER", "XFER", _("Opens the transfer screen."), Danger.CALL, Reason.KEY_NEEDS_CALL, _UP_AND_TALKING),
+    Key("CONF", "CONF", _("Begins a conference."), Danger.CALL, Reason.KEY_NEEDS_CALL, _UP_AND_TALKING),
     Key(
-        "LINE", "LINE", "Selects a line: answers what rings on it, takes back what is held, or gives a dial tone.",
+        "LINE", "LINE", _("Selects a line: answers what rings on it, takes back what is held, or gives a dial tone."),
         Danger.CALL, Reason.KEY_AMBIGUOUS, numbered=Numbered.LINE,
     ),
     Key(
-        "SOFT", "SOFT", "What the screen shows above this key.", Danger.SCREEN, Reason.SOMETHING_RINGS, _SOFT,
+        "SOFT", "SOFT", _("What the screen shows above this key."), Danger.SCREEN, Reason.SOMETHING_RINGS, _SOFT,
         Numbered.SOFT,
     ),
     # In a call such a key may transfer it, blindly, to whom it watches.
     Key(
-        "MPK", "MPK", "What this key is programmed to.", Danger.SCREEN, Reason.KEY_NEEDS_IDLE, _ends(S.IDLE),
+        "MPK", "MPK", _("What this key is programmed to."), Danger.SCREEN, Reason.KEY_NEEDS_IDLE, _ends(S.IDLE),
         Numbered.MPK,
     ),
-    Key("VM", "VM", "Calls the mailbox.", Danger.DIALS, Reason.KEY_NEEDS_IDLE, _ends(S.IDLE)),
+    Key("VM", "VM", _("Calls the mailbox."), Danger.DIALS, Reason.KEY_NEEDS_IDLE, _ends(S.IDLE)),
     # Like the handset: it ends whatever the phone looks at, so only what is alone may be meant.
     Key(
-        "ONHOOK", "ONHOOK", "Handset down: refuses the one call that rings, or ends a dial tone.",
+        "ONHOOK", "ONHOOK", _("Handset down: refuses the one call that rings, or ends a dial tone."),
         Danger.CALL, Reason.IN_A_CALL, {**_stays(S.IDLE), **_ends(S.RINGING, S.DIALING, S.DIAL_SCREEN)},
     ),
     Key(
-        "OFFHOOK", "OFFHOOK", "Handset up: answers the one call that rings, or gives a dial tone.",
+        "OFFHOOK", "OFFHOOK", _("Handset up: answers the one call that rings, or gives a dial tone."),
         Danger.CALL, Reason.IN_A_CALL, {S.IDLE: S.DIAL_SCREEN, S.RINGING: S.AFTERWARDS},
     ),
     # With a number on the screen it would dial it.
-    Key("OK", "OK", "Confirms in the phone's menu.", Danger.SCREEN, Reason.KEY_NEEDS_IDLE, _ends(S.IDLE, S.MENU)),
+    Key("OK", "OK", _("Confirms in the phone's menu."), Danger.SCREEN, Reason.KEY_NEEDS_IDLE, _ends(S.IDLE, S.MENU)),
     *(_arrow(name) for name in ("UP", "DOWN", "LEFT", "RIGHT")),
-    Key("LOCK", "LOCK", "Locks the keypad.", Danger.GUARDED, Reason.KEY_GUARDED),
-    Key("UNLOCK", "UNLOCK", "Unlocks the keypad.", Danger.GUARDED, Reason.KEY_GUARDED),
+    Key("LOCK", "LOCK", _("Locks the keypad."), Danger.GUARDED, Reason.KEY_GUARDED),
+    Key("UNLOCK", "UNLOCK", _("Unlocks the keypad."), Danger.GUARDED, Reason.KEY_GUARDED),
 )  # fmt: skip
 KEYS: Final[Mapping[str, Key]] = MappingProxyType({key.name: key for key in _ALL})
 
