@@ -120,6 +120,11 @@ def without_carrier(digits: str, region: str) -> str:
     return digits[found.end() :] if found is not None else ""
 
 
+def code_of(e164: str) -> str:
+    """The country code of a complete number: 692 of +6922470000."""
+    return str(phonenumbers.parse(e164, None).country_code)
+
+
 def subscriber(e164: str) -> str:
     """One form for numbers that reach the same subscriber: Argentine mobiles are sent with and without the 9."""
     return "+54" + e164[4:] if e164.startswith("+549") else e164

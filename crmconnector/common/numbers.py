@@ -41,7 +41,8 @@ class NumberReading:
     """How one text was read. `e164` and `key` are empty when there is nothing to match by.
 
     `others`: what the same digits also mean when neither plus nor trunk prefix was written (`33142685300` in Germany).
-    `likely`: E.164 form of an unreadable number of a right length. `digits`: as written, without plus.
+    `likely`: E.164 form of an unreadable number of a right length. `digits`: as written, without plus; `plus`: whether
+    there was one before a digit that can begin a country code.
     `prefix`: the outside-line prefix that was taken off. `home`: the country as whose person it was read.
     """
 
@@ -54,6 +55,7 @@ class NumberReading:
     others: tuple[str, ...] = ()
     likely: str = ""
     digits: str = ""
+    plus: bool = False
     prefix: str = ""
     home: str = ""
     trouble: Trouble = Trouble.NONE
@@ -191,6 +193,7 @@ def _unreadable(written: str, bare: BareDigits, home: str, prefixes: tuple[str, 
         extension=bare.extension,
         likely=_e164(likely.number) if likely is not None else "",
         digits=digits,
+        plus=bare.cores[0].startswith("+") and not digits.startswith("0"),
         prefix=likely.prefix if likely is not None else bare.outside,
         home=home,
     )

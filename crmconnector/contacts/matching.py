@@ -21,7 +21,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Generic, TypeVar
 
-from crmconnector.common.number_plans import subscriber, trunk_prefix_of, variants, written_forms
+from crmconnector.common.number_plans import code_of, subscriber, trunk_prefix_of, variants, written_forms
 from crmconnector.common.numbers import KEY_DIGITS, NumberKind, NumberReading, read_number
 
 LEAST_COMPARED_DIGITS = 7
@@ -230,8 +230,14 @@ def _compare_complete(reading: NumberReading, one: StoredNumber) -> Match | None
 
 
 def _form_of(contact_id: int, complete: str, incomplete: NumberReading) -> Match | None:
-    """Whether the incomplete text is one of the ways to write the complete number: no digit is left unexplained."""
+    """Whether the incomplete text is one of the ways to write the complete number: no digit is left unexplained.
+
+    Behind a plus stands a country code and nothing else: "+1 247 0000" is not 247 0000 on the Marshall Islands, where
+    one dials a 1 before it.
+    """
     if incomplete.digits not in _forms(complete):
+        return None
+    if incomplete.plus and not incomplete.digits.startswith(code_of(complete)):
         return None
     return Match(contact_id, MatchRule.SUFFIX, incomplete.digits)
 

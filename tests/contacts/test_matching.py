@@ -74,6 +74,13 @@ def test_a_short_number_is_not_the_end_of_a_longer_one():
     assert match_people(caller("+49 30 32123456"), [stored(1, "+45 32 12 34 56")]) == []
 
 
+def test_behind_a_plus_stands_a_country_code_and_never_a_trunk_prefix():
+    """On the Marshall Islands one dials a 1 before the seven digits."""
+    islander = stored(1, "+6922470000", country="MH")
+    assert rules(match_people(caller("12470000", country="US"), [islander])) == [(1, MatchRule.SUFFIX)]
+    assert match_people(caller("+12470000", country="US"), [islander]) == []
+
+
 def test_an_outside_prefix_is_told_in_the_rule():
     found = match_people(caller("0 030 23125447", prefixes=("0",)), [stored(1, "030 23125447")])
     assert rules(found) == [(1, MatchRule.PREFIX)]
