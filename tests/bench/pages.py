@@ -24,7 +24,7 @@ from tests.support.many_calls import FIRST_NUMBER, House, make_house
 from tests.support.plans import worst_nodes
 from tests.support.table import print_table
 
-CALLS, CONTACTS, TIMES = 1_000_000, 1_000_000, 20
+CALLS, CONTACTS, TIMES = 1_000_000, 1_000_000, 25
 
 
 def measure(folder: Path) -> list[Figure]:

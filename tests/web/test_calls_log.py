@@ -171,6 +171,22 @@ def test_a_rare_filter_finds_all_there_is_when_one_searches_further_and_further(
     assert len(pages) > 2 and " back to " in told
 
 
+def test_a_busy_and_a_quiet_person_are_read_equally_far(
+    office: RowOffice, supervisor: Client, few_at_once: None
+) -> None:
+    """The quiet one's calls of last week wait until the busy one's of yesterday are told."""
+    wanted = []
+    for minute in range(24):
+        rare = "internal" if minute % 5 == 0 else "inbound"
+        calls = [add_call(office, place=1, direction=rare, started_at=OLD + timedelta(minutes=minute))]
+        if minute % 7 == 0:
+            later = OLD + timedelta(minutes=minute, seconds=30)
+            calls.append(add_call(office, place=2, direction="internal", started_at=later))
+        wanted += [call.pk for call in calls if call.direction == "internal"]
+    pages, _told = walk(supervisor, direction="internal")
+    assert [pk for page in pages for pk in page] == wanted[::-1]
+
+
 def test_a_rare_line_of_ones_own_calls_is_found_at_once_by_its_index(
     office: RowOffice, agent: Client, few_at_once: None
 ) -> None:

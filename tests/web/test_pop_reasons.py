@@ -172,3 +172,10 @@ def plan_of(rows):
         cursor.execute("set local enable_sort = off")
         cursor.execute("set local enable_bitmapscan = off")
     return rows.explain()
+
+
+def test_calls_of_colleagues_do_not_crowd_ones_own_out_of_a_search(agent, office, monkeypatch):
+    monkeypatch.setattr("crmconnector.screenpop.reason_search.MOST_CALLS_OF_A_NUMBER", 1)
+    add_reason(office, reason="quiet_hours")
+    add_reason(office, place=1)
+    assert "Not shown: quiet hours." in page(agent, "?q=23125447")

@@ -11,8 +11,9 @@ from django.views.decorators.http import require_POST, require_safe
 from crmconnector.calls.models import Disposition
 from crmconnector.calls.notes import NoteProblem, note_version
 from crmconnector.calls.selectors import calls_seen_by
+from crmconnector.contacts.listing import first_contacts
 from crmconnector.contacts.models import Contact
-from crmconnector.contacts.selectors import Wanted, contacts_seen_by, find_contacts
+from crmconnector.contacts.selectors import contacts_seen_by
 from crmconnector.contacts.services import ContactProblem
 from crmconnector.screenpop.models import Pop
 from crmconnector.web import card_acts as acts
@@ -59,10 +60,9 @@ def attach(request: HttpRequest, pop_id: int) -> HttpResponse:
 @require_safe
 def find(request: HttpRequest, pop_id: int) -> HttpResponse:
     """Contacts to whom the number may be added, while somebody types."""
-    pop, text = _real_pop(request, pop_id), searched(request)
-    seen = contacts_seen_by(signed_in(request))
+    pop, text, user = _real_pop(request, pop_id), searched(request), signed_in(request)
     enough = len(text) >= LEAST_TYPED
-    found = find_contacts(seen, Wanted(text=text), country=pop.call.pbx.country)[:MOST_FOUND] if enough else []
+    found = first_contacts(user, text, country=pop.call.pbx.country, most=MOST_FOUND) if enough else []
     context = {"pop": pop, "found": found, "text": text, "enough": enough}
     return render(request, "screenpop/found.html", context)
 
