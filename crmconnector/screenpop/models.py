@@ -67,7 +67,9 @@ class PopDecision(models.Model):
     """
 
     call = models.ForeignKey("calls.Call", models.CASCADE, related_name="pop_decisions")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+")
+    user = models.ForeignKey(  # its index is decision_by_user
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+", db_index=False
+    )
     endpoint = models.CharField(max_length=120, blank=True)
     shown = models.BooleanField()
     reason = models.CharField(max_length=24)

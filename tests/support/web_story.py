@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from django.db import connection
+
 from crmconnector.calls.models import Call, CallCommand, CommandChange, Leg
 from crmconnector.calls.parties import far_number_of, keep_parties
 from crmconnector.common.clock import utc_now
@@ -42,6 +44,13 @@ def add_leg(office: RowOffice, call: Call, *, place: int = 0, **changes: object)
     return leg
 
 
+def _next_version() -> int:
+    """From the same sequence as the product's: what changes later is newer, whatever ran before."""
+    with connection.cursor() as cursor:
+        cursor.execute("select nextval('screenpop_version')")
+        return int(cursor.fetchone()[0])
+
+
 def add_pop(call: Call, leg: Leg, *, state: str = "ringing", **changes: object) -> Pop:
     """A card with `changes` in its payload."""
     payload = {
@@ -56,7 +65,7 @@ def add_pop(call: Call, leg: Leg, *, state: str = "ringing", **changes: object) 
     payload.update(changes)
     now = utc_now()
     return Pop.objects.create(
-        user=leg.user, call=call, leg=leg, state=state, payload=payload, version=Pop.objects.count() + 1,
+        user=leg.user, call=call, leg=leg, state=state, payload=payload, version=_next_version(),
         opened_at=now, changed_at=now,
     )  # fmt: skip
 

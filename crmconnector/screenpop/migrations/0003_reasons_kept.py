@@ -12,6 +12,14 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name="popdecision",
+            name="user",
+            field=models.ForeignKey(
+                blank=True, db_index=False, null=True, on_delete=models.CASCADE, related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
         migrations.RemoveIndex(model_name="popdecision", name="decision_by_user"),
         migrations.AddIndex(
             model_name="popdecision",
