@@ -2,14 +2,15 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 import redis
 from django.conf import settings
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from crmconnector.calls import events as ev
 from crmconnector.common.clock import utc_now
@@ -19,6 +20,9 @@ from tests.support.browser import Seen, started_browser
 from tests.support.office import RowOffice, make_office
 from tests.support.processes import Process, eventually, free_port, product_environment
 from tests.support.story import TRUNK
+
+HERE = Path(__file__).parent
+expect.set_options(timeout=15_000)  # a build server is busy; what is there at once is not waited for
 
 
 class Web:
@@ -40,6 +44,12 @@ class Web:
     def kill(self) -> None:
         if self.process:
             self.process.kill()
+
+    def be_there(self) -> None:
+        """Started at the first test, and again after one that left it dead or deaf."""
+        if self.process is None or self.process.popen.poll() is not None or not self.answers():
+            self.kill()
+            self.start()
 
     def answers(self) -> bool:
         try:
@@ -80,18 +90,63 @@ class Pbx:
         )
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with started_browser() as one:
-        yield one
+class Shared:
+    """One Chromium and one web process for all tests of this folder that follow each other."""
+
+    def __init__(self) -> None:
+        self.open = ExitStack()
+        self.browser: Browser | None = None
+        self.web: Web | None = None
+
+    def the_browser(self) -> Browser:
+        if self.browser is None or not self.browser.is_connected():
+            self.close()
+            self.browser = self.open.enter_context(started_browser())
+        return self.browser
+
+    def the_web(self, factory: pytest.TempPathFactory) -> Web:
+        self.web = self.web or Web(factory.mktemp("web"))
+        self.web.be_there()
+        return self.web
+
+    def close(self) -> None:
+        if self.web:
+            self.web.kill()
+        self.browser = None
+        self.open.close()
 
 
-@pytest.fixture(scope="module")
-def web(browser: Browser, django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    started = Web(tmp_path_factory.mktemp("web"))
-    started.start()
-    yield started
-    started.kill()
+SHARED = pytest.StashKey[Shared]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
+    """Tests elsewhere have no loop of Playwright's in their thread and no web process beside them."""
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or HERE not in nextitem.path.parents:
+            item.config.stash[SHARED].close()
+
+
+@pytest.fixture(scope="session")
+def shared(request: pytest.FixtureRequest, django_db_setup: None) -> Iterator[Shared]:
+    yield request.config.stash[SHARED]
+    request.config.stash[SHARED].close()  # before the database goes
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[SHARED] = Shared()
+
+
+@pytest.fixture
+def browser(shared: Shared) -> Browser:
+    return shared.the_browser()
+
+
+@pytest.fixture
+def web(shared: Shared, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Web:
+    return shared.the_web(tmp_path_factory)
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ class PseudoWeb(Web):
 
 
 @pytest.fixture(scope="module")
-def pseudo_web(browser: Browser, django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+def pseudo_web(shared: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     started = PseudoWeb(tmp_path_factory.mktemp("pseudo"))
     started.start()
     yield started

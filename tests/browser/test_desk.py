@@ -146,7 +146,7 @@ def test_a_lost_server_is_said_and_the_missed_card_comes_afterwards(seen: Seen, 
     page.on("request", lambda request: asked.append(request) if "/desk/stream" in request.url else None)
     web.kill()
     try:
-        expect(page.locator("#stream-lost")).to_be_visible(timeout=8_000)
+        expect(page.locator("#stream-lost")).to_be_visible()
         expect(page.locator("#stream-lost")).to_contain_text("Reconnecting. What you see is from")
         expect(card_in(page).first).to_have_class("card is-ringing arrive is-stale")
         expect(page.locator("#desk-lines .line").first).to_have_class("line is-ringing is-stale")
@@ -167,7 +167,7 @@ def test_an_ended_session_ends_at_the_sign_in_page(seen: Seen, office: RowOffice
     page = opened(seen.desk())
     Session.objects.all().delete()
     page.evaluate("htmx.trigger('#desk-recent', 'look')")
-    expect(page).to_have_url(f"{web.address}/sign-in?next=/desk", timeout=10_000)
+    expect(page).to_have_url(f"{web.address}/sign-in?next=/desk")
 
 
 @pytest.mark.parametrize("name", HOSTILE)

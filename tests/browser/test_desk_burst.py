@@ -13,9 +13,8 @@ window.drawings = [];
 const drawn = {childList: true, subtree: true, attributes: true, attributeFilter: ["data-version"]};
 new MutationObserver(() => window.drawings.push(performance.now())).observe(document.getElementById("cards"), drawn);
 """
-MOST_IN_A_SECOND = (
-    """() => Math.max(0, ...drawings.map((at) => drawings.filter((one) => one >= at && one < at + 1000).length))"""
-)
+# More drawings than one in 100 ms; the first and the last may be told a little late.
+TOO_MANY = "(each) => drawings.length - each * ((drawings.at(-1) - drawings[0]) / 100 + 3)"
 FIELD = '<label>Note <textarea data-keep="note-1"></textarea></label>'
 
 
@@ -44,7 +43,7 @@ def test_twenty_cards_at_once_show_five_and_say_how_many_wait(seen: Seen, pbx) -
     expect(more).to_have_attribute("aria-expanded", "true")
     more.click()
     expect(page.locator("#cards > article:visible")).to_have_count(5)
-    assert page.evaluate(MOST_IN_A_SECOND) <= 22  # a drawing makes two changes at most: the card, and the stack
+    assert page.evaluate(TOO_MANY, 2) <= 0  # a drawing makes two changes at most: the card, and the stack
     assert seen.problems == []
 
 
@@ -65,7 +64,7 @@ def test_a_card_that_flutters_is_drawn_ten_times_a_second_and_ends_as_it_is(seen
         [other.user, drawn_card(1, 1, "ringing"), drawn_card(1, 1, "talking")],
     )
     expect(page.locator('#cards > article[data-version="101"]')).to_have_attribute("data-state", "ringing")
-    assert page.evaluate(MOST_IN_A_SECOND) <= 11
+    assert page.evaluate(TOO_MANY, 1) <= 0
 
 
 def test_a_late_older_version_is_not_drawn(seen: Seen, other: OtherTab) -> None:

@@ -6,9 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_desk import WITHOUT_LOCKS, card_in, opened
-from tests.support.browser import EDGES, Seen
+from tests.support.browser import EDGES, Seen, soon
 from tests.support.office import RowOffice
-from tests.support.processes import eventually
 
 pytestmark = pytest.mark.browser
 TWO_TONES, ONE_TICK = [[660, 880]], [[440]]
@@ -28,15 +27,27 @@ def seen(seen: Seen) -> Seen:
     return seen
 
 
+# What the last message of each other tab said of itself.
+OTHERS = """Object.values(Object.fromEntries(
+  heard.filter((one) => "visible" in one).map((one) => [one.id, one.focused])))"""
+
+
 def desks(seen: Seen, count: int = 2) -> list[Page]:
-    """So many tabs with the desk, none of them looked at."""
+    """So many tabs with the desk, none of them looked at, and each knows it of the others."""
     pages = [seen.page, *(seen.open_tab() for _ in range(count - 1))]
     for page in pages:
         page.goto(f"{seen.address}/desk")
         opened(page)
     for page in pages:
         page.evaluate(LOOKED_AWAY)
+    for page in pages:
+        knows(page, *[False] * (count - 1))
     return pages
+
+
+def knows(page: Page, *looked_at: bool) -> None:
+    """The page has heard of so many other tabs whether somebody looks at them."""
+    soon(page, lambda: sorted(page.evaluate(OTHERS)) == sorted(looked_at))
 
 
 def in_all(pages: list[Page], what: str) -> list[object]:
@@ -76,7 +87,7 @@ def test_a_desk_that_is_looked_at_is_silent_in_every_tab(seen: Seen, pbx) -> Non
     seen.switch("sound", "notify")
     pages = desks(seen)
     pages[1].evaluate("window.look(true)")
-    eventually(lambda: pages[0].evaluate("document.hidden"))
+    knows(pages[0], True)
     pbx.rings()
     for page in pages:
         expect(card_in(page)).to_have_count(1)

@@ -51,7 +51,7 @@ def test_a_run_shows_itself_on_the_open_page_and_then_the_page_is_quiet(
     expect(page.get_by_role("heading", name="Asked, waiting for a worker")).to_be_visible()
     page.evaluate("window.still = true")
     carry_out_order(DeviceOrder.objects.get().pk)
-    expect(page.get_by_role("heading", name="12 checks")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("heading", name="12 checks")).to_be_visible()
     expect(page.locator("#doctor-report .banner")).to_contain_text("The passcode is not accepted")
     expect(page.locator("#doctor-said")).to_have_text("Done. 1 check failed.")
     assert page.evaluate("window.still") and page.locator("#doctor-report[hx-trigger]").count() == 0
@@ -87,7 +87,7 @@ def test_progress_is_shown_check_by_check(sees: Callable[..., Seen], office: Row
     eventually(lambda: DeviceOrder.objects.exists())
     grant = grant_order(order_id=DeviceOrder.objects.get().pk, now=utc_now())
     run_doctor(grant)  # the findings are in the row; that it ended is not yet recorded
-    expect(page.get_by_role("heading", name="12 of 12 checks")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("heading", name="12 of 12 checks")).to_be_visible()
     expect(page.locator("#doctor-report li.fail")).to_have_count(1)
     assert seen.problems == []
 

@@ -90,10 +90,10 @@ def test_the_desk_takes_a_banner_over_while_it_is_open(seen: Seen, office: RowOf
     expect(page.locator("#desk-banners .banner")).to_have_count(0)
     PbxLink.objects.update(state="down", reason_code="silent", reason=SENTENCES["silent"])
     page.evaluate("htmx.trigger('#desk-recent', 'look')")
-    expect(page.locator("#desk-banners")).to_contain_text("It fell silent.", timeout=10_000)
+    expect(page.locator("#desk-banners")).to_contain_text("It fell silent.")
     PbxLink.objects.update(state="connected", reason_code="", reason="", heard_at=utc_now())
     page.evaluate("htmx.trigger('#desk-recent', 'look')")
-    expect(page.locator("#desk-banners .banner")).to_have_count(0, timeout=10_000)
+    expect(page.locator("#desk-banners .banner")).to_have_count(0)
     assert seen.problems == []
 
 

@@ -1,11 +1,14 @@
 """A test card from the button to the desk, in a real browser: each step arrives by itself."""
 
+import pytest
+
 from crmconnector.common.clock import utc_now
 from crmconnector.listener.pretended_ring import ring_and_end
 from crmconnector.screenpop.models import PopTest
 from crmconnector.screenpop.publisher import wake
 from tests.support.processes import eventually
 
+pytestmark = pytest.mark.browser
 SHOWN = "#trial .banner.ok"
 
 

@@ -3,9 +3,10 @@
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -61,6 +62,12 @@ window.look = (here) => {
   document.dispatchEvent(new Event("visibilitychange"));
   window.dispatchEvent(new Event(here ? "focus" : "blur"));
 };
+// What the tabs have told each other, as this page's code has heard it.
+window.heard = [];
+const listen = BroadcastChannel.prototype.addEventListener;
+BroadcastChannel.prototype.addEventListener = function (kind, take, ...more) {
+  listen.call(this, kind, (event) => { take(event); window.heard.push(event.data); }, ...more);
+};
 """
 # A tab that leads, as another window would: it holds the lock and passes on what the test says.
 LEAD = """
@@ -75,6 +82,31 @@ LEAD = """
 SAY = """(contents) => {
   for (const content of contents) window.channel.postMessage({ kind: "event", name: "card", content });
 }"""
+
+
+def soon(page: Page, check: Callable[[], Any], *, seconds: float = 15.0) -> Any:
+    """The first true value of `check`, while the page's requests and other events come in: they do so only during a
+    call of Playwright, so a loop that sleeps would wait for them in vain."""
+    deadline = time.monotonic() + seconds
+    while not (value := check()):
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {check}"
+        page.wait_for_timeout(20)
+    return value
+
+
+@contextmanager
+def stopped(page: Page) -> Iterator[None]:
+    """The tab's code stands still, as when the browser froze it: Chromium freezes no tab that is visible, and here all
+    are. What comes for it waits."""
+    debugger = page.context.new_cdp_session(page)
+    stands: list[object] = []
+    debugger.on("Debugger.paused", lambda event: stands.append(event))
+    debugger.send("Debugger.enable")
+    debugger.send("Debugger.pause")
+    soon(page, lambda: stands)
+    yield
+    debugger.send("Debugger.resume")
+    debugger.detach()
 
 
 def chromium_missing() -> str | None:

@@ -10,6 +10,7 @@ from crmconnector.web.context import Shell
 from crmconnector.web.desk_page import desk_status
 from crmconnector.web.first_run import first_steps
 from crmconnector.web.people import signed_in
+from crmconnector.web.views.stream import told
 
 
 @require_safe
@@ -40,4 +41,7 @@ def desk_status_fragment(request: HttpRequest) -> HttpResponse:
 @require_safe
 def desk_cards_fragment(request: HttpRequest) -> HttpResponse:
     """All cards anew, for a page that cannot trust what it shows."""
-    return render(request, "desk/cards.html", {"cards": open_cards(user=signed_in(request))})
+    user = signed_in(request)
+    after = latest_version(user_id=user.pk)  # before the cards: a page that has a newer one keeps it
+    cards = [{"card": one, "told": told(one)} for one in open_cards(user=user)]
+    return render(request, "desk/cards_anew.html", {"cards": cards, "after": after})

@@ -84,10 +84,17 @@ def rendered_card(card: Card, language: str) -> dict[str, object]:
             "state": card.pop.state,
             "call": card.pop.call_id,
             "html": render_to_string("screenpop/card.html", card.context()),
-            "announce": announcement(card) if card.pop.state == "ringing" else "",
-            "title": who(card.payload),
-            "about": about(card.payload),
+            **told(card),
         }
+
+
+def told(card: Card) -> dict[str, str]:
+    """What is said of a card besides itself: read out while it rings, in the tab's title, in a notification."""
+    return {
+        "announce": announcement(card) if card.pop.state == "ringing" else "",
+        "title": who(card.payload),
+        "about": about(card.payload),
+    }
 
 
 def announcement(card: Card) -> str:

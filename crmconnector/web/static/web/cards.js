@@ -1,8 +1,10 @@
 // The stack of cards: drawn ten times a second at most, ringing first, five ringing ones shown, gone when they ask
 // nothing more. Every drawing says what changed; nothing in here sounds, notifies or speaks.
+import { Away } from "./away.js";
 import { serverNow } from "./clock.js";
 import { hasTyped, morph } from "./morph.js";
 import { Painter } from "./painter.js";
+import { post } from "./post.js";
 import { relax, steady } from "./steady.js";
 
 const ELSEWHERE_MS = 20000;
@@ -16,16 +18,22 @@ export const number = (text) => Number.parseInt(text, 10) || 0;
 export class Cards {
   // changed([{card, before, content}]): after each drawing; before is the state it had, null for a new card
   constructor(home, name, changed) {
-    Object.assign(this, { home, changed, gone: new Map(), all: false });
+    Object.assign(this, { home, changed, away: new Away(`${name}-away`), newest: new Map(), all: false });
     this.channel = "BroadcastChannel" in window ? new BroadcastChannel(`${name}-closed`) : null;
     this.channel?.addEventListener("message", ({ data }) => this.closedElsewhere(data));
     this.met = new Set(this.list().map((card) => number(card.dataset.pop)));
+    for (const card of this.list()) {
+      this.newest.set(number(card.dataset.pop), number(card.dataset.version));
+      if (this.isAway(card)) card.remove();
+    }
     this.more = document.getElementById("cards-more");
     this.painter = new Painter((contents) => this.draw(contents));
     this.more.addEventListener("click", () => { this.all = !this.all; this.stack(); });
     home.addEventListener("click", (event) => {
       const close = event.target.closest("[data-close]");
-      if (close) this.putAway(close.closest("article")); // its own request, if it has one, is under way by now
+      if (!close) return;
+      if (close.dataset.close) post(close.dataset.close);
+      this.putAway(close.closest("article"));
     });
     setInterval(() => this.sweep(), 1000);
     this.stack();
@@ -43,8 +51,17 @@ export class Cards {
     return this.home.querySelector(':scope > article[data-state="talking"]') !== null;
   }
 
+  // Returns whether it is newer than all that came before for its call, drawn or not.
   take(content) {
-    this.painter.add(number(content.pop), number(content.version), content);
+    const [pop, version] = [number(content.pop), number(content.version)];
+    const isNews = version > (this.newest.get(pop) ?? 0) && !this.away.covers(pop, version, content.state);
+    if (isNews) this.newest.set(pop, version);
+    this.painter.add(pop, version, content);
+    return isNews;
+  }
+
+  isAway(card) {
+    return this.away.covers(number(card.dataset.pop), number(card.dataset.version), card.dataset.state);
   }
 
   draw(contents) {
@@ -65,7 +82,7 @@ export class Cards {
     const { pop, state } = fresh.dataset;
     const old = this.of(pop);
     const version = number(fresh.dataset.version);
-    if (version <= Math.max(old ? number(old.dataset.version) : 0, this.gone.get(number(pop)) ?? 0)) return null;
+    if ((old && version <= number(old.dataset.version)) || this.isAway(fresh)) return null;
     if (!old && state === "closed" && !this.met.has(number(pop))) return null; // it came and went while nobody listened
     this.met.add(number(pop));
     const before = old?.dataset.state ?? null;
@@ -117,17 +134,23 @@ export class Cards {
 
   // By hand: gone from the other tabs of this browser too.
   putAway(card) {
-    this.channel?.postMessage({ pop: card.dataset.pop, version: card.dataset.version });
+    const said = { pop: number(card.dataset.pop), version: number(card.dataset.version), over: card.dataset.state === "closed" };
+    this.away.keep(said.pop, said.version, said.over);
+    this.channel?.postMessage(said);
     this.dismiss(card);
   }
 
-  closedElsewhere({ pop, version }) {
+  // This tab may have drawn less of the call by now, or more.
+  closedElsewhere({ pop, version, over }) {
     const card = this.of(pop);
-    if (card?.dataset.version === version && !hasTyped(card)) this.dismiss(card);
+    if (card && hasTyped(card)) return;
+    this.away.add(pop, version, over);
+    if (card && this.isAway(card)) this.dismiss(card);
   }
 
   dismiss(card) {
-    this.gone.set(number(card.dataset.pop), number(card.dataset.version));
+    const { pop, version, state } = card.dataset;
+    if (!this.isAway(card)) this.away.add(number(pop), number(version), state === "closed");
     const hadFocus = card.contains(document.activeElement);
     steady(() => card.remove());
     if (hadFocus) document.getElementById("main").focus({ preventScroll: true });
@@ -145,25 +168,21 @@ export class Cards {
     relax();
   }
 
-  // All cards as the server has them now, for a page that cannot trust what it shows.
-  replaceAll(html) {
-    const holder = document.createElement("template");
-    holder.innerHTML = html;
-    const fresh = [...holder.content.querySelectorAll("article[data-pop]")];
-    const known = new Set(fresh.map((card) => card.dataset.pop));
-    const changes = [];
+  // All cards as the server had them at the version `after`, for a page that cannot trust what it shows. They are drawn
+  // as those of the stream are; returns the calls whose cards are gone. A card newer than `after` came meanwhile.
+  replaceAll(contents, after) {
+    const known = new Set(contents.map((content) => number(content.pop)));
+    const lost = this.list().filter((card) => {
+      const { pop, version, state } = card.dataset;
+      return !known.has(number(pop)) && number(version) <= after && state !== "closed" && !hasTyped(card);
+    });
     steady(() => {
-      for (const card of this.list()) {
-        if (!known.has(card.dataset.pop) && card.dataset.state !== "closed" && !hasTyped(card)) card.remove();
-      }
-      for (const card of fresh) {
-        this.met.add(number(card.dataset.pop));
-        const change = this.place(card);
-        if (change) changes.push({ ...change, content: null });
-      }
+      for (const card of lost) card.remove();
       this.settle();
     });
-    this.changed(changes);
+    for (const content of contents) this.met.add(number(content.pop));
+    this.changed([]);
+    return lost.map((card) => number(card.dataset.pop));
   }
 }
 
@@ -171,4 +190,15 @@ function parsed(html) {
   const holder = document.createElement("template");
   holder.innerHTML = html; // from our own server, drawn by the same template as the page
   return holder.content.querySelector("article[data-pop]");
+}
+
+// The answer of the server to "all cards anew", as contents like those of the stream.
+export function cardsIn(html) {
+  const holder = document.createElement("template");
+  holder.innerHTML = html; // as above
+  const contents = [...holder.content.querySelectorAll("[data-anew]")].map((each) => {
+    const { pop, version, state } = each.querySelector("article[data-pop]").dataset;
+    return { ...each.dataset, pop: number(pop), version: number(version), state, html: each.innerHTML };
+  });
+  return { contents, after: number(holder.content.querySelector("[data-after]")?.dataset.after) };
 }

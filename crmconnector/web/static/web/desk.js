@@ -1,8 +1,9 @@
 // The desk: what comes by the stream goes to the cards, the lines that are read out, the tone and the receipts.
-import { Cards, number } from "./cards.js";
+import { Cards, cardsIn, number } from "./cards.js";
 import { clockText, serverNow, setServerNow, tick } from "./clock.js";
 import { watchForms } from "./forms.js";
 import { lookSoon, watchPoll } from "./poll.js";
+import { token } from "./post.js";
 import { Presence } from "./presence.js";
 import { keepDrafts, restoreDrafts } from "./drafts.js";
 import { Receipts } from "./receipts.js";
@@ -20,8 +21,7 @@ let lostAt = null;
 
 setServerNow(Number.parseFloat(home.dataset.now));
 const leads = () => stream?.leading ?? false;
-const token = JSON.parse(document.body.getAttribute("hx-headers"))["X-CSRFToken"];
-const receipts = new Receipts({ url: document.getElementById("told").dataset.receipts, token, name, leads });
+const receipts = new Receipts({ url: document.getElementById("told").dataset.receipts, token: token(), name, leads });
 const cards = new Cards(home, name, drawn);
 const lines = new Lines(cards);
 const herald = new Herald({
@@ -29,6 +29,7 @@ const herald = new Herald({
   presence: new Presence(name, id),
   talking: () => cards.talking,
   go: (pop) => lines.goTo(cards.of(pop)),
+  shown: cards.list().map((card) => number(card.dataset.pop)),
 });
 
 function drawn(changes) {
@@ -36,6 +37,11 @@ function drawn(changes) {
   tick();
   note();
   if (changes.length) lookSoon();
+}
+
+// A card from the stream, or from the server's answer to "all cards anew": what rings is told once, whichever was first.
+function took(content) {
+  if (cards.take(content)) herald.heard(content, leads());
 }
 
 // Which cards stand on this page, and are they looked at?
@@ -46,7 +52,10 @@ function note() {
 async function resync() {
   try {
     const answer = await fetch(home.dataset.resync, { headers: { "HX-Request": "true" }, redirect: "error" });
-    if (answer.ok) cards.replaceAll(await answer.text());
+    if (!answer.ok) return;
+    const { contents, after } = cardsIn(await answer.text());
+    for (const pop of cards.replaceAll(contents, after)) herald.over(pop);
+    contents.forEach(took);
   } catch {
     // the stream's own state says that the server is away
   }
@@ -79,10 +88,7 @@ function onState(state) {
 const ON = {
   hello: (content) => setServerNow(content.now),
   still: (content) => setServerNow(content.now),
-  card: (content) => {
-    herald.heard(content, leads());
-    cards.take(content);
-  },
+  card: took,
   resync,
   crowded: () => { document.getElementById("stream-crowded").hidden = false; resync(); },
   bye: () => location.reload(), // signed out, or the account was closed: the sign-in page says so

@@ -125,17 +125,20 @@ export class Stream {
 
   heard(message) {
     if (message.kind === "who") {
-      if (this.leading && this.last) this.channel.postMessage({ kind: "state", state: this.last });
-    } else if (!this.leading) this.take(message);
+      if (this.leading && this.last) this.channel.postMessage({ kind: "state", state: this.last, after: this.after });
+    } else if (!this.leading) {
+      // This page was drawn before the leader passed on what is newer: it came while nobody here listened.
+      const missed = message.kind === "state" && (message.after || 0) > this.after;
+      this.take(message);
+      if (missed) this.handlers.slept();
+    }
   }
 
   take(message) {
     this.heardAt = message.kind === "state" && message.state === "lost" ? this.heardAt : Date.now();
     this.askedAt = null;
+    this.after = Math.max(this.after, message.after || 0);
     if (message.kind === "state") this.handlers.state(message.state);
-    else {
-      this.after = Math.max(this.after, message.after || 0);
-      this.handlers.event(message.name, message.content);
-    }
+    else this.handlers.event(message.name, message.content);
   }
 }

@@ -12,24 +12,25 @@ const MOST_SENTENCES = 3;
 // --- for the whole browser, by the tab that leads --------------------------------------------------------------------
 
 export class Herald {
-  constructor({ user, presence, talking, go }) {
-    Object.assign(this, { presence, talking, go, key: `crmconnector-told-${user}`, own: [] });
+  // shown: the calls that were in the page when it was opened; whoever opens it sees them, so they are not told
+  constructor({ user, presence, talking, go, shown }) {
+    Object.assign(this, { presence, talking, go, key: `crmconnector-told-${user}`, own: shown });
     this.channel = "BroadcastChannel" in window ? new BroadcastChannel(`crmconnector-tone-${user}`) : null;
     this.channel?.addEventListener("message", ({ data }) => data.to === presence.id && this.sound(data.talking));
   }
 
   // Remembered for all tabs: one that takes over, or a second window, says nothing again.
   isNew(pop) {
-    let told = this.own;
+    let told = [];
     try {
       told = JSON.parse(localStorage.getItem(this.key) || "[]");
     } catch {
       // storage may be forbidden: this tab remembers for itself
     }
     if (told.includes(pop) || this.own.includes(pop)) return false;
-    this.own = [...told, pop].slice(-REMEMBERED);
+    this.own = [...this.own, pop].slice(-REMEMBERED);
     try {
-      localStorage.setItem(this.key, JSON.stringify(this.own));
+      localStorage.setItem(this.key, JSON.stringify([...told, pop].slice(-REMEMBERED)));
     } catch {
       // as above
     }
@@ -38,8 +39,12 @@ export class Herald {
 
   heard(content, leads) {
     const pop = number(content.pop);
-    if (content.state !== "ringing") unnotify(pop);
+    if (content.state !== "ringing") this.over(pop);
     else if (leads && content.announce && this.isNew(pop)) this.ring(pop, content);
+  }
+
+  over(pop) {
+    unnotify(pop);
   }
 
   ring(pop, content) {
