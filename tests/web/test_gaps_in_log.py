@@ -134,9 +134,7 @@ def test_a_link_that_is_lost_again_and_again_is_one_row(office: RowOffice, agent
     assert kinds(rows) == "g" and "We did not hear the PBX Office 40 times between" in rows[0]
 
 
-@pytest.mark.parametrize(
-    ("asked", "count"), [({}, 3), ({"show": "missed"}, 2)], ids=["all", "missed"]
-)
+@pytest.mark.parametrize(("asked", "count"), [({}, 3), ({"show": "missed"}, 2)], ids=["all", "missed"])
 def test_every_gap_is_on_just_one_page_also_of_a_filtered_log(
     office: RowOffice, administrator: Client, asked: dict[str, str], count: int
 ) -> None:
