@@ -73,6 +73,11 @@ def test_each_filter_shows_just_what_it_says(office: RowOffice, administrator: C
     ]
 
 
+def test_the_log_leads_to_the_reasons_of_cards(agent: Client) -> None:
+    page = agent.get("/calls").content.decode().partition("<main")[2]
+    assert 'href="/pops"' in page
+
+
 def test_days_reach_from_midnight_to_midnight(office: RowOffice, administrator: Client) -> None:
     zone = timezone.get_default_timezone()
     first, second = (add_call(office, started_at=datetime(2026, 3, day, 12, tzinfo=zone)) for day in (9, 10))
