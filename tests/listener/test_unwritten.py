@@ -146,8 +146,9 @@ def test_ten_thousand_events_that_change_nothing_cost_no_query(rows, pbx):
                 pbx.say(*([*again, {"Event": "VarSet", **call.caller, "Variable": "a", "Value": "b"}] * 144))
             heard(term, before + 10_000)
             written(term)
-    assert [one for one in seen if "pbx_pbxlink" not in one] == []
-    assert len(seen) <= 60, "the row of the link: every other second"
+    by_the_clock = ("pbx_pbxlink", "screenpop_poptest")  # the link's row, and the look for test rings
+    assert [one for one in seen if not any(table in one for table in by_the_clock)] == []
+    assert sum("pbx_pbxlink" in one for one in seen) <= 60, "the row of the link: every other second"
 
 
 @pytest.mark.parametrize("most", [60])
