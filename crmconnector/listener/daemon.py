@@ -79,7 +79,7 @@ class Listener:
         try:
             while True:
                 try:
-                    if await lock.try_to_get():
+                    if await lock.keep():  # asked of the database: a term may have ended because another leads
                         log.info("listener.leads", pbx=pbx.name)
                         await Lead(pbx, lock).run()
                         log.warning("listener.no_longer_leads", pbx=pbx.name)

@@ -28,6 +28,7 @@ def over(seen: Seen, pbx) -> Page:
     """A desk with the closed card of a call that its user talked in."""
     page = opened(seen.desk())
     pbx.rings()
+    expect(card_in(page)).to_have_count(1)  # a card that was over before anybody could see it is not drawn
     pbx.answered("201")
     at = time.time()
     ended = ev.LegEnded("1.1", at, "1.1-201", "PJSIP/201", "answered", None)

@@ -1,10 +1,11 @@
 """A leader that is frozen, not dead: the standby takes over, and the old one does no harm when it wakes."""
 
+import asyncio
 import contextlib
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,10 @@ from django.conf import settings
 from django.db import transaction
 
 from crmconnector.calls.models import Call
-from crmconnector.common.clock import LEADER_LEASE_SECONDS
+from crmconnector.common.clock import LEADER_LEASE_SECONDS, utc_now
+from crmconnector.listener.fence import next_epoch
+from crmconnector.listener.lock import LEADER_CLASS, LeaderLock
+from crmconnector.listener.models import Lease
 from crmconnector.pbx.models import LinkGap, PbxLink
 from crmconnector.screenpop.models import Pop
 from tests.support.listening_post import FakeCall, FakeOffice, fake_office
@@ -105,7 +109,7 @@ def test_a_frozen_leader_is_followed_and_nobody_is_popped_twice(pbx, product):
         said_again(leader, "no_longer_leads", ends)
         for call in calls:
             pbx.answer(call) if call is first else None
-        eventually(lambda: Pop.objects.filter(state="talking").count() == 1)
+        eventually(lambda: Pop.objects.filter(state="talking").count() == 1, what=product.said)
         cards.pop(Pop.objects.get(state="talking").pk)
         assert ringing_versions() == cards, "the old leader touched a card when it woke"
         for call in calls:
@@ -123,6 +127,33 @@ def test_a_frozen_leader_is_followed_and_nobody_is_popped_twice(pbx, product):
         [("rounds", ROUNDS), ("pops", told), ("popped twice", 0),
          ("longest until the standby leads, s", f"{max(took):.1f}")],
     )  # fmt: skip
+
+
+def test_one_that_hears_of_its_successor_before_it_misses_its_lock_leaves_it_alone(pbx, product):
+    """Else each would end the other's term for ever: both believe that the lock is theirs."""
+    leader = product.listener()
+    eventually(lambda: "in_step" in leader.said(), seconds=30, what=leader.said)
+    with other_lock() as get:
+        freeze(leader)
+        asked(f"select pg_terminate_backend({Lease.objects.get(lock_class=LEADER_CLASS).backend_pid})")
+        eventually(get)
+        epoch = next_epoch(pbx_id=PbxLink.objects.get().pbx_id, now=utc_now())
+        pbx.ring()  # the first thing it does when it wakes is to write this, which is refused
+        thaw(leader)
+        eventually(lambda: "stands_by" in leader.said(), what=leader.said)
+    assert PbxLink.objects.get().epoch == epoch
+    assert not Call.objects.exists()
+
+
+@contextlib.contextmanager
+def other_lock() -> Iterator[Callable[[], bool]]:
+    """Of a second listener; yields what tries to get it."""
+    loop, lock = asyncio.new_event_loop(), LeaderLock(LEADER_CLASS, PbxLink.objects.get().pbx_id)
+    try:
+        yield lambda: loop.run_until_complete(lock.try_to_get())
+    finally:
+        loop.run_until_complete(lock.release())
+        loop.close()
 
 
 def test_a_leader_frozen_in_the_middle_of_a_transaction_does_not_hold_its_successor(pbx, product):
