@@ -283,3 +283,36 @@ class PhoneImport(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file_name} {self.state}"
+
+
+class Calibration(models.Model):
+    """How one key sequence went on one phone against a test extension; it holds for its model and firmware.
+
+    `timings`: [{"step": name, "milliseconds": from the keys to the state that was awaited}, …].
+    """
+
+    class Outcome(models.TextChoices):
+        RUNNING = "running", _("under way")
+        WORKED = "worked", _("worked")
+        FAILED = "failed", _("did not work")
+        STOPPED = "stopped", _("stopped")
+
+    phone = models.ForeignKey(Phone, models.SET_NULL, null=True, related_name="calibrations")
+    phone_name = models.CharField(max_length=80)
+    model = models.CharField(max_length=24)
+    firmware = models.CharField(max_length=24, blank=True)
+    sequence = models.CharField(max_length=40)
+    outcome = models.CharField(max_length=12, choices=Outcome.choices, default=Outcome.RUNNING)
+    sentence = models.CharField(max_length=300, blank=True)
+    timings = models.JSONField(default=list, blank=True)
+    extension = models.CharField(max_length=20)  # that was called for it
+    by_name = models.CharField(max_length=150)
+    at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-at",)
+        indexes = [models.Index(fields=["model", "firmware", "sequence", "-at"], name="calibration_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.sequence}: {self.outcome}"

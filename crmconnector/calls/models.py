@@ -1,7 +1,5 @@
 """Calls, their legs, and the commands that people give their desk phones."""
 
-import uuid
-
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -10,7 +8,39 @@ from django.db.models import Q
 from django.db.models.functions import Reverse, Upper
 from django.utils.translation import gettext_lazy as _
 
+from crmconnector.calls.command_models import (
+    CallCommand,
+    CommandChange,
+    CommandKind,
+    CommandPath,
+    CommandState,
+    CommandStep,
+    DialSettings,
+    PathPolicy,
+    StepState,
+)
 from crmconnector.contacts.models import no_controls
+
+__all__ = [
+    "MISSED",
+    "MISSED_INBOUND",
+    "Call",
+    "CallCommand",
+    "CallNote",
+    "CallParty",
+    "CallState",
+    "CommandChange",
+    "CommandKind",
+    "CommandPath",
+    "CommandState",
+    "CommandStep",
+    "DialSettings",
+    "Direction",
+    "Disposition",
+    "Leg",
+    "PathPolicy",
+    "StepState",
+]
 
 
 class CallState(models.TextChoices):
@@ -143,7 +173,9 @@ class Leg(models.Model):
     far_endpoint = models.CharField(max_length=120, blank=True)
     far_restricted = models.BooleanField(default=False)
     pops = models.BooleanField(default=True)  # False: the first leg of our own click-to-call
-    state = models.CharField(max_length=10, default="ringing")  # ringing, talking, held, ended
+    # True: the phone that began the call. It rings nowhere; its Uniqueid is that of the caller's channel.
+    placed = models.BooleanField(default=False)
+    state = models.CharField(max_length=10, default="ringing")  # ringing, dialling (placed), talking, held, ended
     outcome = models.CharField(max_length=24, blank=True)
     answered_by_endpoint = models.CharField(max_length=120, blank=True)  # who took it, when elsewhere
     rang_at = models.DateTimeField(null=True, blank=True)
@@ -198,81 +230,3 @@ class CallNote(models.Model):
 
     def __str__(self) -> str:
         return f"{self.call_id} by {self.user_id}"
-
-
-class CommandKind(models.TextChoices):
-    ANSWER = "answer", _("Answer")
-
-
-class CommandState(models.TextChoices):
-    REQUESTED = "requested", _("asked")
-    GRANTED = "granted", _("being sent")
-    SENT = "sent", _("sent")
-    CONFIRMED = "confirmed", _("done")
-    REFUSED = "refused", _("refused")
-    FAILED = "failed", _("not done")
-    UNKNOWN = "unknown", _("not sure")
-    EXPIRED = "expired", _("withdrawn")
-    CANCELLED = "cancelled", _("not needed")
-
-
-class CallCommand(models.Model):
-    """What a person asked a phone to do; its own outbox. The row is written before the deed, always."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    kind = models.CharField(max_length=24, choices=CommandKind.choices)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="commands")
-    idempotency_key = models.CharField(max_length=80)
-    phone = models.ForeignKey("phones.Phone", models.PROTECT, related_name="+")
-    leg = models.ForeignKey(Leg, models.PROTECT, related_name="commands")
-    state = models.CharField(max_length=12, choices=CommandState.choices, default=CommandState.REQUESTED)
-    settled = models.BooleanField(default=False)  # an unknown that stays unknown: no more looking
-    reason_code = models.CharField(max_length=40, blank=True)
-    sentence = models.CharField(max_length=300, blank=True)
-    evidence = models.CharField(max_length=300, blank=True)
-    token = models.BigIntegerField(null=True, blank=True)  # of the phone's lease, when granted
-    requested_at = models.DateTimeField()
-    not_after = models.DateTimeField()
-    relayed_at = models.DateTimeField(null=True, blank=True)  # when "look now" was last handed to the broker
-    granted_at = models.DateTimeField(null=True, blank=True)
-    sent_at = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ("-requested_at",)
-        constraints = [
-            models.UniqueConstraint(fields=["user", "idempotency_key"], name="command_once_per_key"),
-            # Two buttons, two browsers, one leg: at most one live attempt.
-            models.UniqueConstraint(
-                fields=["leg", "kind"],
-                condition=Q(state__in=["requested", "granted", "sent"]) | Q(state="unknown", settled=False),
-                name="command_one_live_per_leg",
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["requested_at"],
-                name="command_open",
-                condition=Q(state__in=["requested", "granted", "sent"]) | Q(state="unknown", settled=False),
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.state}"
-
-
-class CommandChange(models.Model):
-    """One step in the life of a command: when, to what, by whom, on what evidence."""
-
-    command = models.ForeignKey(CallCommand, models.CASCADE, related_name="changes")
-    at = models.DateTimeField()
-    state = models.CharField(max_length=12, choices=CommandState.choices)
-    by = models.CharField(max_length=40)  # "user", "worker", "listener", "sweeper"
-    path = models.CharField(max_length=12, blank=True)  # "phone", later "pbx"
-    evidence = models.CharField(max_length=300, blank=True)
-
-    class Meta:
-        ordering = ("id",)
-
-    def __str__(self) -> str:
-        return f"{self.state} by {self.by}"

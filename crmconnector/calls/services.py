@@ -6,6 +6,7 @@ The row is written and committed before the deed. A worker claims with a conditi
 with a growing token in the same transaction, and only then sends, once. Nothing here enqueues or speaks to a phone.
 """
 
+import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,39 +17,57 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from crmconnector.calls.models import CallCommand, CommandChange, CommandKind, CommandState, Leg
-from crmconnector.common.clock import CLICK_VALID_SECONDS
+from crmconnector.calls.models import CallCommand, CommandChange, CommandKind, CommandPath, CommandState, Leg
+from crmconnector.calls.wanted import CommandProblem, Wanted, check_still, own_leg
+from crmconnector.common.clock import CLICK_VALID_SECONDS, LEASE_SECONDS, SAME_DIAL_SECONDS, SEQUENCE_LEASE_SECONDS
 from crmconnector.users.models import User
 from phones.lease import give_back, take_lease
-from phones.models import Assignment, Phone
+from phones.models import Phone
+
+__all__ = ["CommandProblem", "Grant", "Outcome", "Wanted", "confirm_commands", "disprove_commands", "grant_command",
+           "move_command", "record_outcome", "request_answer", "request_command"]  # fmt: skip
 
 UNSENT = (CommandState.REQUESTED,)
 IN_FLIGHT = (CommandState.GRANTED, CommandState.SENT, CommandState.UNKNOWN)
-
-
-class CommandProblem(Exception):
-    """Why nothing was asked of the phone; a sentence that may be shown."""
-
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code, self.sentence = code, sentence
+# Several requests one after another under one lease, each from a state that was seen.
+SEQUENCES = (CommandKind.BLIND_TRANSFER, CommandKind.ATTENDED_START, CommandKind.ATTENDED_COMPLETE,
+             CommandKind.ATTENDED_CANCEL, CommandKind.CONFERENCE, CommandKind.DTMF, CommandKind.KEYS)  # fmt: skip
+LIVE = Q(state__in=[*UNSENT, CommandState.GRANTED, CommandState.SENT]) | Q(state=CommandState.UNKNOWN, settled=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Leave to send exactly once, until `GRANT_VALID_SECONDS` after `granted_monotonic`."""
+    """Leave to send exactly once, until `GRANT_VALID_SECONDS` after `granted_monotonic`.
 
-    command_id: UUID
-    kind: str
+    `command` is the row as it was when granted, with phone, leg, pbx and user loaded. By the phone the lease is ours
+    under `token`; by the PBX no phone is asked, and the token only fences the row.
+    """
+
+    command: CallCommand
     token: int
-    phone: Phone
-    far_number: str
     granted_monotonic: float
+
+    @property
+    def command_id(self) -> UUID:
+        return self.command.pk
+
+    @property
+    def kind(self) -> str:
+        return self.command.kind
+
+    @property
+    def phone(self) -> Phone:
+        return self.command.phone
+
+    @property
+    def far_number(self) -> str:
+        """Whom the phone must show at the other end, as far as it is known."""
+        return self.command.leg.far_number if self.command.leg else self.command.far_number
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one send came to, in the driver's words: sent, refused, failed (surely nothing happened) or unknown."""
+    """What one send came to: sent, refused, failed (surely nothing happened) or unknown."""
 
     state: CommandState
     reason_code: str = ""
@@ -56,40 +75,52 @@ class Outcome:
 
 
 def request_answer(*, user: User, leg: Leg, key: str, now: datetime) -> tuple[CallCommand, bool]:
-    """Ask the user's own phone to answer the ringing leg: (command, was made now).
-
-    The same key gives the same command; a second button for the same leg joins the attempt that is under way.
-    """
-    known = CallCommand.objects.filter(user=user, idempotency_key=key).first()
-    if known:
-        if known.leg_id != leg.pk:
-            raise CommandProblem("key_reused", "This button was used for another call. Reload the page.")
+    """Ask the user's own phone to answer the ringing leg: (command, was made now)."""
+    known = _of_key(user, key)
+    if known and (known.kind, known.leg_id) == (CommandKind.ANSWER, leg.pk):
         return known, False
-    phone = _phone_to_answer(user=user, leg=leg, now=now)
+    phone = own_leg(user=user, leg=leg, kind=CommandKind.ANSWER, now=now)
+    wanted = Wanted(CommandKind.ANSWER, phone, leg.endpoint, leg.pbx_id, leg)
+    return request_command(user=user, wanted=wanted, path=CommandPath.PHONE, key=key, now=now)
+
+
+def request_command(
+    *, user: User, wanted: Wanted, path: CommandPath, key: str, now: datetime, may_fall_back: bool = False
+) -> tuple[CallCommand, bool]:
+    """Write down what somebody asks for: (command, was made now). The checks of `wanted` were made before.
+
+    The same key with the same content gives the same command, with another content CommandProblem; a second button for
+    the same verb of the same leg joins the attempt under way, and the same number dialled again within five seconds is
+    the same call.
+    """
+    fingerprint = wanted.fingerprint()
+    known = _of_key(user, key)
+    if known is not None:
+        return _same(known, fingerprint), False
     try:
         with transaction.atomic():
+            if wanted.kind == CommandKind.MAKE_CALL and (twin := _dialled_just_now(user, wanted, now)):
+                return twin, False
             command = CallCommand.objects.create(
-                kind=CommandKind.ANSWER,
-                user=user,
-                idempotency_key=key,
-                phone=phone,
-                leg=leg,
-                requested_at=now,
+                kind=wanted.kind, user=user, idempotency_key=key, fingerprint=fingerprint, phone=wanted.phone,
+                pbx_id=wanted.pbx_id, endpoint=wanted.endpoint, leg=wanted.leg, other_leg=wanted.other_leg,
+                part_of=wanted.part_of, path=path, may_fall_back=may_fall_back, target=wanted.target,
+                far_number=wanted.far_number, dial_string=wanted.dial_string, account=wanted.account,
+                digits=wanted.digits, sequence=wanted.sequence, requested_at=now,
                 not_after=now + timedelta(seconds=CLICK_VALID_SECONDS),
-            )
+            )  # fmt: skip
             _note(command.pk, CommandState.REQUESTED, now, by="user")
             return command, True
     except IntegrityError:
-        live = CallCommand.objects.filter(Q(user=user, idempotency_key=key) | Q(leg=leg, kind=CommandKind.ANSWER))
-        return live.latest("requested_at"), False
+        return _joined(user, wanted, key, fingerprint), False
 
 
 def grant_command(*, command_id: UUID, now: datetime) -> Grant | None:
-    """Claim a command and its phone in one transaction; None when there is nothing (more) to send."""
+    """Claim a command (and its phone) in one transaction; None when there is nothing (more) to send."""
     with transaction.atomic():
         command = (
             CallCommand.objects.select_for_update(of=("self",), skip_locked=True)
-            .select_related("phone", "leg", "user")
+            .select_related("phone", "leg__call", "user", "pbx", "part_of", "other_leg")
             .filter(pk=command_id, state=CommandState.REQUESTED)
             .first()
         )
@@ -99,7 +130,7 @@ def grant_command(*, command_id: UUID, now: datetime) -> Grant | None:
         if problem:
             _move(command.pk, UNSENT, problem[0], now, by="worker", reason_code=problem[1], sentence=problem[2])
             return None
-        token = take_lease(phone_id=command.phone_id, holder=f"command {command.pk}", now=now)
+        token = _token(command, now)
         if token is None:
             _move(command.pk, UNSENT, CommandState.REFUSED, now, by="worker", reason_code="phone_busy",
                   sentence="Your phone is carrying out another order. This one was not sent.")  # fmt: skip
@@ -107,7 +138,7 @@ def grant_command(*, command_id: UUID, now: datetime) -> Grant | None:
         claimed = _move(command.pk, UNSENT, CommandState.GRANTED, now, by="worker", token=token, granted_at=now)
         if not claimed:
             return None
-    return Grant(command.pk, command.kind, token, command.phone, command.leg.far_number, time.monotonic())
+    return Grant(command, token, time.monotonic())
 
 
 def record_outcome(*, grant: Grant, outcome: Outcome, now: datetime) -> bool:
@@ -119,9 +150,11 @@ def record_outcome(*, grant: Grant, outcome: Outcome, now: datetime) -> bool:
         extra: dict[str, Any] = {"reason_code": outcome.reason_code, "sentence": outcome.sentence[:300]}
         if outcome.state in (CommandState.SENT, CommandState.UNKNOWN):
             extra["sent_at"] = now
-        moved = _move(grant.command_id, (CommandState.GRANTED,), outcome.state, now, by="worker", path="phone",
+        path = grant.command.path
+        moved = _move(grant.command_id, (CommandState.GRANTED,), outcome.state, now, by="worker", path=path,
                       own_token=grant.token, **extra)  # fmt: skip
-        give_back(phone_id=grant.phone.pk, token=grant.token)
+        if path == CommandPath.PHONE:
+            give_back(phone_id=grant.phone.pk, token=grant.token)
     return moved
 
 
@@ -160,40 +193,56 @@ def move_command(
         return _move(command_id, from_states, to, now, by="sweeper", **changes)  # type: ignore[arg-type]
 
 
-def _phone_to_answer(*, user: User, leg: Leg, now: datetime) -> Phone:
-    """The user's own phone, on which this leg rings now; refused with the reason otherwise."""
-    if leg.user_id != user.pk or leg.phone is None:
-        raise CommandProblem("not_yours", "This call does not ring on your phone.")
-    if leg.call.test:
-        raise CommandProblem("test", "This is a test. Nobody is calling, so there is nothing to answer.")
-    if leg.ended_at is not None or leg.state != "ringing":
-        raise CommandProblem("not_ringing", "This call no longer rings on your phone.")
-    if not Assignment.objects.filter(phone=leg.phone, user=user, during__contains=now).exists():
-        raise CommandProblem("not_assigned", "The phone that rings is no longer assigned to you.")
-    if leg.phone.passcode_refused_at is not None:
-        raise CommandProblem(
-            "passcode_refused",
-            "Your desk phone refused our passcode, so nothing is sent to it. Answer on the handset; "
-            "an administrator can enter the new passcode on the phone's page.",
-        )
-    return leg.phone
+def _of_key(user: User, key: str) -> CallCommand | None:
+    return CallCommand.objects.filter(user=user, idempotency_key=key).first()
+
+
+def _same(known: CallCommand, fingerprint: str) -> CallCommand:
+    if known.fingerprint != fingerprint:
+        raise CommandProblem("key_reused", "This button was used for something else. Reload the page.")
+    return known
+
+
+def _dialled_just_now(user: User, wanted: Wanted, now: datetime) -> CallCommand | None:
+    """The same person and the same number within five seconds: a double click, whatever the keys. Holds the person's
+    row, so that two requests at once are one after the other."""
+    User.objects.select_for_update(of=("self",), no_key=True).get(pk=user.pk)
+    since = now - timedelta(seconds=SAME_DIAL_SECONDS)
+    dials = CallCommand.objects.filter(user=user, kind=CommandKind.MAKE_CALL, far_number=wanted.far_number)
+    return dials.filter(requested_at__gt=since).first()
+
+
+def _joined(user: User, wanted: Wanted, key: str, fingerprint: str) -> CallCommand:
+    """The command that was there first: of the same button pressed twice at once, or of the same verb under way."""
+    known = _of_key(user, key)
+    if known is not None:
+        return _same(known, fingerprint)
+    live = CallCommand.objects.filter(LIVE, kind=wanted.kind)
+    if wanted.leg is not None:
+        return live.filter(leg=wanted.leg).latest("requested_at")
+    return live.filter(user=user, far_number=wanted.far_number).latest("requested_at")
+
+
+def _token(command: CallCommand, now: datetime) -> int | None:
+    """By the phone: its lease's next token, None while another request is under way. By the PBX: one by chance."""
+    if command.path != CommandPath.PHONE:
+        return secrets.randbits(62)
+    seconds = SEQUENCE_LEASE_SECONDS if command.kind in SEQUENCES else LEASE_SECONDS
+    return take_lease(phone_id=command.phone_id, holder=f"command {command.pk}", now=now, seconds=seconds)
 
 
 def _why_not_now(command: CallCommand, now: datetime) -> tuple[CommandState, str, str] | None:
-    """The same checks again in the granting transaction: minutes of queueing may have passed since the click."""
     if now >= command.not_after:
-        return CommandState.EXPIRED, "expired", "Nothing happened in time, so it was withdrawn. Not answered."
-    if not command.user.is_active:
-        return CommandState.REFUSED, "user_inactive", "This account was closed. Nothing was sent."
+        return CommandState.EXPIRED, "expired", "Nothing happened in time, so it was withdrawn. Nothing was sent."
     try:
-        _phone_to_answer(user=command.user, leg=command.leg, now=now)
+        check_still(command=command, now=now)
     except CommandProblem as problem:
         return CommandState.REFUSED, problem.code, problem.sentence
     return None
 
 
 def _open_commands(leg_ids: Iterable[int]) -> list[CallCommand]:
-    live = Q(state__in=[*UNSENT, CommandState.GRANTED, CommandState.SENT]) | Q(state=CommandState.UNKNOWN)
+    live = Q(state__in=[*UNSENT, CommandState.GRANTED, CommandState.SENT, CommandState.UNKNOWN])
     return list(CallCommand.objects.filter(live, leg_id__in=list(leg_ids)))
 
 

@@ -12,7 +12,9 @@ COMMAND_TRUTH_SECONDS = 3.0  # by then a command shows its end or "not sure yet"
 COMMAND_RECONCILE_SECONDS = 10.0  # by then an unknown command is settled or stays honestly unknown
 CLICK_VALID_SECONDS = 30.0  # a click that nobody carried out by then is void
 GRANT_VALID_SECONDS = 2.0  # a worker that was frozen longer than this between grant and send gives up
+SAME_DIAL_SECONDS = 5.0  # the same person dialling the same number again so soon means the same call
 LEASE_SECONDS = 5.0  # a phone's lease: longer than any single request
+SEQUENCE_LEASE_SECONDS = 30.0  # … and than a whole key sequence, which renews it before each step
 LEADER_LEASE_SECONDS = 10.0  # a listener that says nothing for so long is frozen: its database session is ended
 LEADER_RENEW_SECONDS = 2.0
 # A lease must be seen expired for so long before its holder is ended: when the database itself stood still, the

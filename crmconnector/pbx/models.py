@@ -13,6 +13,15 @@ host_name = RegexValidator(
 country_code = RegexValidator(r"\A[A-Z]{2}\Z", _("Two capital letters, such as DE."))
 
 
+context_name = RegexValidator(r"\A[A-Za-z0-9_-]{0,80}\Z", _("Letters, digits, dashes and underscores."))
+
+
+class DialStyle(models.TextChoices):
+    NATIONAL = "national", _("national at home, international elsewhere")
+    INTERNATIONAL = "international", _("always with the international prefix")
+    E164 = "e164", _("always with + and the country code")
+
+
 class Pbx(models.Model):
     """One Asterisk or FreePBX, reached through its manager interface (AMI)."""
 
@@ -33,6 +42,22 @@ class Pbx(models.Model):
         max_length=80,
         blank=True,
         validators=[RegexValidator(r"\A([0-9*#]{1,4}(,[0-9*#]{1,4})*)?\Z", _("Digits separated by commas: 0,9"))],
+    )
+    # How our people's phones dial out through this PBX; see calls.dial_rules.
+    dial_prefix = models.CharField(
+        _("digits for an outside line"),
+        max_length=4,
+        blank=True,
+        validators=[RegexValidator(r"\A[0-9*#]{0,4}\Z", _("Digits."))],
+    )
+    dial_style = models.CharField(
+        _("numbers are dialled"), max_length=16, choices=DialStyle.choices, default=DialStyle.NATIONAL
+    )
+    inside_context = models.CharField(  # where transfers and calls of the PBX itself begin
+        _("context of the extensions"), max_length=80, default="from-internal", validators=[context_name]
+    )
+    snippet_context = models.CharField(  # of deploy/asterisk: conference, do not disturb; empty: not installed
+        _("context of our dialplan"), max_length=80, blank=True, validators=[context_name]
     )
     enabled = models.BooleanField(_("listen to it"), default=True)
     simulated = models.BooleanField(default=False, editable=False)  # the rehearsal's own; never beside a real one
@@ -82,6 +107,13 @@ class Line(models.Model):
     pbx = models.ForeignKey(Pbx, models.CASCADE, related_name="lines")
     did = models.CharField(_("number as the PBX sees it"), max_length=40, validators=[no_controls])
     label = models.CharField(_("label"), max_length=80, validators=[no_controls])
+    # What is dialled before a number so that this line's number is shown; empty: it cannot be chosen.
+    dial_prefix = models.CharField(
+        _("dial first to show this line"),
+        max_length=8,
+        blank=True,
+        validators=[RegexValidator(r"\A[0-9*#]{0,8}\Z", _("Digits."))],
+    )
     country = models.CharField(  # of callers who show a number without one; empty: the PBX's
         _("country"), max_length=2, blank=True, validators=[country_code]
     )
@@ -124,6 +156,8 @@ class PbxLink(models.Model):
     epoch = models.BigIntegerField(default=0)
     version = models.CharField(max_length=80, blank=True)
     warning = models.TextField(blank=True)  # "works, but": sentences, one a line, such as of rights that are missing
+    # Names of the AMI actions that our user may send, of those that verbs need, in lower case; null: not known.
+    may_send = models.JSONField(null=True, blank=True)
     unwritten = models.PositiveIntegerField(default=0)  # facts heard and not yet in the rows, when this was written
     dropped_facts = models.BigIntegerField(default=0)  # small facts left out because the database was away too long
     dropped_at = models.DateTimeField(null=True, blank=True)  # the last of them

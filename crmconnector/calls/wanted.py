@@ -1,0 +1,113 @@
+"""What somebody wants done, checked against what is there now. The same checks run again when a worker takes it up.
+
+Nothing is guessed: a verb of a call names one leg, the user's own, and that leg must be in a state that fits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Q
+
+from crmconnector.calls.models import CallCommand, CommandKind, CommandPath, DialSettings, Leg, PathPolicy
+from crmconnector.calls.verbs import VERBS, Choice, Ground, choose_way
+from crmconnector.users.models import User
+from phones.models import Assignment, Phone
+
+
+class CommandProblem(Exception):
+    """Why nothing was asked of phone or PBX; a sentence that may be shown."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code, self.sentence = code, sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One thing that a person asks for. `leg` is the user's own end of the call; None for a new call.
+
+    `far_number` is E.164 or the bare digits of an extension, `dial_string` what is sent for it. `account`: on the
+    phone, from 1.
+    """
+
+    kind: CommandKind
+    phone: Phone
+    endpoint: str = ""
+    pbx_id: int | None = None
+    leg: Leg | None = None
+    other_leg: Leg | None = None
+    part_of: CallCommand | None = None
+    target: str = field(default="", repr=False)
+    far_number: str = field(default="", repr=False)
+    dial_string: str = field(default="", repr=False)
+    account: int | None = None
+    digits: str = field(default="", repr=False)
+    sequence: str = ""
+
+    def fingerprint(self) -> str:
+        """The same button pressed again asks for the same: whom, what, where."""
+        what = [self.kind, self.phone.pk, self.leg and self.leg.pk, self.part_of and str(self.part_of.pk),
+                self.far_number, self.dial_string, self.account, self.digits, self.sequence]  # fmt: skip
+        return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+
+
+def own_leg(*, user: User, leg: Leg, kind: CommandKind, now: datetime) -> Phone:
+    """The user's own phone at this leg, when the verb makes sense there now; else CommandProblem."""
+    if leg.user_id != user.pk or leg.phone is None:
+        raise CommandProblem("not_yours", "This call is not on your phone.")
+    if leg.call.test:
+        raise CommandProblem("test", "This is a test. Nobody is calling, so there is nothing to do.")
+    if leg.ended_at is not None or leg.state not in VERBS[kind].states:
+        raise CommandProblem(*_WRONG_STATE.get(kind, ("not_now", "This cannot be done as the call stands now.")))
+    usable_phone(user=user, phone=leg.phone, now=now)
+    return leg.phone
+
+
+def usable_phone(*, user: User, phone: Phone, now: datetime) -> None:
+    """Assigned to the user now; CommandProblem otherwise. That it refuses our passcode is a matter of the way."""
+    if not Assignment.objects.filter(phone=phone, user=user, during__contains=now).exists():
+        raise CommandProblem("not_assigned", "This phone is no longer assigned to you.")
+
+
+def check_still(*, command: CallCommand, now: datetime) -> None:
+    """The same checks when a worker takes it up: seconds of queueing may have passed since the click."""
+    if not command.user.is_active:
+        raise CommandProblem("user_inactive", "This account was closed. Nothing was sent.")
+    if command.leg is not None:
+        own_leg(user=command.user, leg=command.leg, kind=CommandKind(command.kind), now=now)
+    else:
+        usable_phone(user=command.user, phone=command.phone, now=now)
+    if command.path == CommandPath.PHONE and command.phone.passcode_refused_at is not None:
+        raise CommandProblem(*_PASSCODE)
+
+
+def way_of(*, kind: CommandKind, phone: Phone, ground: Ground) -> Choice:
+    """By which way this verb goes at this phone: the row of the phone, else that of all phones, else the usual."""
+    rows = PathPolicy.objects.filter(Q(phone=phone) | Q(phone=None), kind=kind)
+    policy = max(rows, key=lambda row: row.phone_id is not None, default=None)
+    if policy is None:
+        return choose_way(kind, ground)
+    return choose_way(kind, ground, wanted=policy.path, fall_back=policy.fall_back)
+
+
+def dial_settings() -> DialSettings:
+    """The one row; the careful defaults as long as nobody has saved it."""
+    return DialSettings.objects.filter(pk=1).first() or DialSettings(pk=1)
+
+
+_PASSCODE = (
+    "passcode_refused",
+    "Your desk phone refused our passcode, so nothing is sent to it. Use the phone itself; "
+    "an administrator can enter the new passcode on the phone's page.",
+)
+_WRONG_STATE = {
+    CommandKind.ANSWER: ("not_ringing", "This call no longer rings on your phone."),
+    CommandKind.REJECT: ("not_ringing", "This call no longer rings on your phone."),
+    CommandKind.HOLD: ("not_talking", "This call is not one you talk in now."),
+    CommandKind.RESUME: ("not_held", "This call is not on hold."),
+    CommandKind.HANG_UP: ("over", "This call is over already."),
+}
