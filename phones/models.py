@@ -192,6 +192,7 @@ class PhoneHint(models.Model):
 class OrderKind(models.TextChoices):
     LOOK = "look", _("Look at the phone")
     DOCTOR = "doctor", _("Doctor")
+    CALIBRATE = "calibrate", _("Calibration")
     KEYS = "keys", _("Press keys")
     OPERATION = "operation", _("Phone operation")
     LOCK = "lock", _("Lock the keys")
@@ -245,6 +246,12 @@ class DeviceOrder(models.Model):
                 fields=["phone", "kind"],
                 condition=models.Q(state__in=["requested", "granted"]),
                 name="order_one_live_per_kind",
+            ),
+            # A calibration rings other people's phones: one at a time in the whole house.
+            models.UniqueConstraint(
+                fields=["kind"],
+                condition=models.Q(state__in=["requested", "granted"], kind="calibrate"),
+                name="order_one_calibration",
             ),
         ]
         indexes = [

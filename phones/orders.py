@@ -15,11 +15,12 @@ from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from crmconnector.common.clock import CLICK_VALID_SECONDS, LEASE_SECONDS
+from crmconnector.common.clock import CLICK_VALID_SECONDS, LEASE_SECONDS, SEQUENCE_LEASE_SECONDS
+from phones.learned import end_abandoned
 from phones.lease import give_back, take_lease
-from phones.models import DeviceOrder, OrderKind, OrderState, Phone
+from phones.models import DeviceOrder, OrderKind, OrderState, Phone, PhoneLease
 
 UNSENT = (OrderState.REQUESTED,)
 # Each is granted to a person by name, beyond the role: see Phone.Meta.permissions.
@@ -31,9 +32,13 @@ PERMISSIONS: Mapping[str, str] = {
 }
 # A doctor asks several things, one after another, under one lease; a reset waits for the passcode to be handed over.
 LEASE_BY_KIND: Mapping[str, float] = {OrderKind.DOCTOR: 60.0, OrderKind.RESET: 15.0}
+# A calibration goes on for minutes and renews its lease before each request: gone is whose lease ran out.
+LEASE_BY_KIND_RENEWED: Mapping[str, float] = {OrderKind.CALIBRATE: SEQUENCE_LEASE_SECONDS}
 LOST_AFTER_SECONDS = 5.0  # beyond its lease: then the worker that was granted the order is gone
 RELAY_AGAIN_SECONDS = 2.0
 MOST_AT_ONCE = 500
+STOP_ASKED = "stop_asked"
+STOPPED_UNSENT = "Stopped before it began. Nothing was sent."
 WITHDRAWN = "Nobody took it up in time, so it was withdrawn. Nothing was sent."
 
 
@@ -135,7 +140,7 @@ def grant_order(*, order_id: UUID, now: datetime) -> OrderGrant | None:
 
 def lease_seconds(kind: str) -> float:
     """How long a worker may be at an order of this kind, from its grant to its record."""
-    return LEASE_BY_KIND.get(kind, LEASE_SECONDS)
+    return {**LEASE_BY_KIND, **LEASE_BY_KIND_RENEWED}.get(kind, LEASE_SECONDS)
 
 
 def record_order(*, grant: OrderGrant, outcome: OrderOutcome, now: datetime) -> bool:
@@ -175,6 +180,20 @@ def withdraw_order(*, order_id: UUID, reason_code: str, sentence: str, now: date
     return _move(order_id, UNSENT, OrderState.EXPIRED, now, reason_code=reason_code, sentence=sentence)
 
 
+def stop_order(*, order_id: UUID, now: datetime) -> bool:
+    """Ask the one who carries it out to stop, or take it back when nobody has taken it up; False: it has ended, or was
+    asked before. Only long orders look at this."""
+    if _move(order_id, UNSENT, OrderState.EXPIRED, now, reason_code="stopped", sentence=STOPPED_UNSENT):
+        return True
+    under_way = DeviceOrder.objects.filter(pk=order_id, state=OrderState.GRANTED).exclude(reason_code=STOP_ASKED)
+    return under_way.update(reason_code=STOP_ASKED) == 1
+
+
+def stop_asked(*, order_id: UUID) -> bool:
+    """For who carries it out: a person wants it to end."""
+    return DeviceOrder.objects.filter(pk=order_id, reason_code=STOP_ASKED).exists()
+
+
 def end_stale_orders(*, now: datetime) -> int:
     """End what nobody took up, and what a worker took up and never came back from; how many.
 
@@ -186,14 +205,22 @@ def end_stale_orders(*, now: datetime) -> int:
     long = Q()
     for kind, seconds in LEASE_BY_KIND.items():
         long |= Q(kind=kind, granted_at__lte=now - timedelta(seconds=seconds + LOST_AFTER_SECONDS))
-    usual = ~Q(kind__in=list(LEASE_BY_KIND)) & Q(
+    usual = ~Q(kind__in=[*LEASE_BY_KIND, *LEASE_BY_KIND_RENEWED]) & Q(
         granted_at__lte=now - timedelta(seconds=LEASE_SECONDS + LOST_AFTER_SECONDS)
     )
-    lost = DeviceOrder.objects.filter(long | usual, state=OrderState.GRANTED).update(
+    let_go = Q(kind__in=list(LEASE_BY_KIND_RENEWED)) & ~Exists(_living_leases(now))
+    lost = DeviceOrder.objects.filter(long | usual | let_go, state=OrderState.GRANTED).update(
         state=OrderState.UNKNOWN, ended_at=now, reason_code="worker_lost",
         sentence="The worker that had it is gone. It may or may not have been sent. Look at the phone.",
     )  # fmt: skip
+    end_abandoned(now=now)
     return expired + lost
+
+
+def _living_leases(now: datetime) -> QuerySet[PhoneLease]:
+    """Of the order that is asked about: held by its own token, or run out only a moment ago."""
+    since = now - timedelta(seconds=LOST_AFTER_SECONDS)
+    return PhoneLease.objects.filter(phone=OuterRef("phone"), token=OuterRef("token"), held_until__gt=since)
 
 
 def orders_to_relay(*, now: datetime) -> list[UUID]:
@@ -224,6 +251,8 @@ def _joined(user: AbstractBaseUser, key: str, phone: Phone, kind: OrderKind, arg
         return known
     live = DeviceOrder.objects.filter(phone=phone, kind=kind, state__in=[*UNSENT, OrderState.GRANTED])
     order = live.filter(argument=argument).first()
+    if order is None and kind == OrderKind.CALIBRATE and not live.exists():
+        raise OrderProblem("busy", "Another phone is being calibrated. Wait for it, or stop it there.")
     if order is None:
         raise OrderProblem("busy", "Another order of this kind is under way at this phone. Wait for it.")
     return order

@@ -37,9 +37,12 @@ class Seat:
     user_id: int | None
 
 
-def seats_of(*, pbx_id: int, endpoints: Iterable[str], at: datetime) -> dict[str, Seat]:
-    """Seats by endpoint, in two queries however many endpoints are asked for."""
-    accounts = list(SipAccount.objects.filter(pbx_id=pbx_id, endpoint__in=set(endpoints)).select_related("phone"))
+def seats_of(*, pbx_id: int, endpoints: Iterable[str], at: datetime, extensions: Iterable[str] = ()) -> dict[str, Seat]:
+    """Seats by endpoint, of these endpoints and extensions, in two queries however many are asked for."""
+    asked, dialled = Q(endpoint__in=set(endpoints)), set(extensions)
+    if dialled:
+        asked |= Q(extension__in=dialled)
+    accounts = list(SipAccount.objects.filter(asked, pbx_id=pbx_id).select_related("phone"))
     users = dict(
         Assignment.objects.filter(
             phone__in={account.phone_id for account in accounts}, during__contains=at

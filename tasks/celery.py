@@ -20,7 +20,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "crmconnector.settings")
 if not apps.ready:
     django.setup()
 
-app = Celery("crmconnector", include=["tasks.call_control", "tasks.contact_imports", "tasks.device_control"])
+app = Celery(
+    "crmconnector", include=["tasks.call_control", "tasks.contact_imports", "tasks.device_control", "tasks.reconcile"]
+)
 app.conf.update(
     broker_url=settings.BROKER_URL,
     task_default_queue="phone_control",

@@ -20,6 +20,7 @@ from phones.lease import extend_lease
 from phones.looks import Seen, claim_of, record_looks
 from phones.models import OrderKind, OrderState
 from phones.orders import OrderGrant, OrderOutcome, PhoneBusy, grant_order, lease_seconds, record_order
+from tasks.calibration import run_calibration
 from tasks.celery import app
 from tasks.device_deeds import TOO_LATE, carry_out_deed
 from tasks.device_health import look_at
@@ -158,6 +159,7 @@ def _handed_over(grant: OrderGrant) -> Secret | None:
 CARRIED_OUT: dict[OrderKind, Callable[[OrderGrant], OrderOutcome]] = {
     OrderKind.LOOK: _look,
     OrderKind.DOCTOR: run_doctor,
+    OrderKind.CALIBRATE: run_calibration,
     OrderKind.RESET: _reset,
 }
 DESK = OrderDesk()

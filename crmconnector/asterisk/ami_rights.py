@@ -12,6 +12,9 @@ What each class is for, as Asterisk 22 behaves (the lab tests prove it):
 
     none       Login, Ping, Logoff, ListCommands, QueueStatus: every user may
     reporting  CoreShowChannels, and Getvar for the model, firmware and registration of each phone
+    call       every verb of a call that is up or rings: Hangup, BlindTransfer, Atxfer, CancelAtxfer, Redirect, Bridge,
+               Park, PlayDTMF, and Setvar to mute (MuteAudio would need `system`)
+    originate  Originate: the PBX rings the user's own phone, which then dials; do-not-disturb by our dialplan
     read       system: FullyBooted, Shutdown; agent: QueueCaller…, AgentCalled …; call: every other event that we
                follow, also AttendedTransfer, ParkedCall, Pickup and OriginateResponse
 """
@@ -25,18 +28,19 @@ from dataclasses import dataclass
 from .ami_items import Headers
 
 LEAST_READ = "system,call,agent"
-LEAST_WRITE = "reporting"
+LEAST_WRITE = "reporting"  # to hear and list; who gives no more has the verbs of the desk phone
+VERBS_WRITE = "call,originate,reporting"  # and to command calls through the PBX
 
 # The actions for which the product would use a class; more than one class may allow the same action.
 USED_FOR = {
     "reporting": ("CoreShowChannels",),
     "originate": ("Originate",),
-    "call": ("Redirect", "Hangup"),
+    "call": ("Hangup", "BlindTransfer", "Atxfer", "CancelAtxfer", "Redirect", "Bridge", "Park", "PlayDTMF", "Setvar"),
 }
 _WITHOUT_WRITE = {
     "reporting": "may not list the calls that go on, so calls that begin or end while there is no link are missed",
-    "originate": "may not start calls",
-    "call": "may not end or redirect calls",
+    "originate": "may not start calls, so the PBX cannot call where a desk phone does not take the number",
+    "call": "may not put calls through, park, mute or end them, so these verbs are left to the desk phone or missing",
 }
 _WITHOUT_READ = {
     "system": "is not told when Asterisk has started or stops, so a restart is noticed late",
@@ -111,17 +115,24 @@ def excessive(rights: Rights, wanted: Collection[str] = ()) -> tuple[str, ...]:
     return tuple(right for right in _DANGERS if right in rights.write and right not in wanted)
 
 
-def write_sentences(rights: Rights, wanted: Collection[str]) -> tuple[str, ...]:
-    """For people: a sentence for each right that is missing, and one for all that are too much."""
+def write_sentences(rights: Rights, wanted: Collection[str], used: Collection[str] = ()) -> tuple[str, ...]:
+    """For people: a sentence for each right that is missing, and one for all that are too much. What is `used` when it
+    is there is neither."""
     return (
         *(missing_sentence(right) for right in missing(rights, wanted)),
-        *_excess(excessive(rights, wanted), instead=sorted(set(wanted) - rights.write)),
+        *_excess(excessive(rights, [*wanted, *used]), instead=sorted(set(wanted) - rights.write)),
     )
 
 
 def missing_sentence(right: str) -> str:
     """For people: this class for writing is not there."""
     return _lacks(_WITHOUT_WRITE.get(right, f"lacks `{right}`"), right, "write")
+
+
+def verb_sentences(may_send: Collection[str]) -> tuple[str, ...]:
+    """For people: what cannot be commanded through the PBX with these actions (lower case), a sentence a class."""
+    rights = Rights(frozenset(may_send), frozenset())
+    return tuple(missing_sentence(right) for right in ("call", "originate") if not _has(rights, right))
 
 
 def read_sentence(right: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from crmconnector.asterisk.ami_events import DOWN, RING, RINGING, UP, CoreShowChannel, DialBegin
-from crmconnector.calls import legs, story
+from crmconnector.calls import legs, placing, story
 from crmconnector.calls.events import CallEvent, QueueEntered
 from crmconnector.calls.graph import Channel, age
 from crmconnector.calls.story import Call, Leg
@@ -68,13 +68,16 @@ def _called_in(channel: Channel, at: float, out: list[CallEvent]) -> None:
     story.start(call, at, out)
     story.learn_caller(call)
     story.tell_changes(call, at, out)
+    placing.placed_by(channel, at, out)
 
 
 def _quietly(channel: Channel, at: float, out: list[CallEvent]) -> None:
     """A leg that we found talking: its ringing is long past and must not open a card."""
     channel.dialled = True
     legs.dialled(channel, at, out)
-    if channel.leg is not None:
+    if channel.leg is not None and channel.leg.first:
+        legs.announce(channel.leg, at, out)
+    elif channel.leg is not None:
         legs.rang_before(channel.leg)
 
 

@@ -13,6 +13,9 @@ from django.utils.translation import gettext_lazy as _
 
 LIVE = Q(state__in=["requested", "granted", "sent"]) | Q(state="unknown", settled=False)
 
+# What brings somebody else into a call: a new call, a transfer, a conference.
+DIALS = Q(kind__in=["make_call", "blind_transfer", "attended_start", "conference"])
+
 
 class CommandKind(models.TextChoices):
     MAKE_CALL = "make_call", _("Call")
@@ -112,7 +115,7 @@ class CallCommand(models.Model):
         indexes = [
             models.Index(fields=["requested_at"], name="command_open", condition=LIVE),
             # Brakes: how many were dialled by a person, or to a number, in the last minute.
-            models.Index(fields=["user", "-requested_at"], name="command_dials_of_user", condition=Q(kind="make_call")),
+            models.Index(fields=["user", "-requested_at"], name="command_dials_of_user", condition=DIALS),
             models.Index(
                 fields=["far_number", "-requested_at"], name="command_dials_to", condition=Q(kind="make_call")
             ),

@@ -3,9 +3,10 @@
 `call` is the key of a call for good: the Linkedid under which it began. `at` is epoch seconds. `leg` is the Uniqueid of
 one party's channel; `endpoint` is that channel's name without its last part (`PJSIP/204`). Local channels never appear.
 
-Order within one call: CallStarted first, CallEnded (or CallMerged) last. Of a leg: LegRinging, LegAnswered if it was,
-LegEnded. A leg that never rang (a busy phone, do not disturb) has a LegEnded only, with `rang=False`. A leg found
-already talking after a reconnect has LegAnswered without LegRinging. After CallMerged the legs go on under `into`.
+Order within one call: CallStarted first, CallEnded (or CallMerged) last. Of a leg: LegRinging (LegPlaced for the phone
+that began the call), LegAnswered if it was, LegEnded. A leg that never rang (a busy phone, do not disturb) has a
+LegEnded only, with `rang=False`. A leg found talking after a reconnect has LegAnswered without LegRinging. After
+CallMerged the legs go on under `into`.
 """
 
 from __future__ import annotations
@@ -108,8 +109,23 @@ class LegRinging:
     far: Party
     queue: str | None
     dialled: str | None
-    originated_first: bool = False  # the caller's own phone in a call that Asterisk started: never a pop
     picked_up: bool = False  # this phone did not ring: it took the call from another
+
+
+@dataclass(frozen=True, slots=True)
+class LegPlaced:
+    """A phone of ours began this call: it dialled, or Asterisk rang it first to dial for it (`rung`).
+
+    `leg` is the Uniqueid of the caller's channel. `far` is the number it wants, as far as that is known; whoever
+    answers is told by LegAnswered.
+    """
+
+    call: str
+    at: float
+    leg: str
+    endpoint: str
+    far: Party
+    rung: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +150,7 @@ class LegAnswered:
 
 @dataclass(frozen=True, slots=True)
 class LegHeld:
-    """The party at `leg` put the other one on hold; may be the caller's own channel."""
+    """The party at `leg` put the other one on hold."""
 
     call: str
     at: float
@@ -201,6 +217,7 @@ CallEvent = (
     | QueueEntered
     | QueueLeft
     | LegRinging
+    | LegPlaced
     | LegChanged
     | LegAnswered
     | LegHeld

@@ -67,6 +67,7 @@ class Channel:
         "own_number",
         "partner",
         "peer",
+        "placed",
         "queue",
         "real",
         "restricted",
@@ -105,6 +106,7 @@ class Channel:
         self.forwarded = False
         self.queue: str | None = None  # the queue in which this caller waits
         self.leg: Leg | None = None
+        self.placed: Leg | None = None  # its own end, when it is a phone of ours that began the call
         self.partner: Channel | None = None  # whom it last talked with
         self.held = False
         self.epoch = 0

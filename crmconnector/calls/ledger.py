@@ -11,13 +11,14 @@ from typing import Any
 from django.db.models import Model, Q
 
 from crmconnector.calls import events as ev
+from crmconnector.calls.batch import call_keys_of_batch, leg_keys_of_batch, seats_of_batch
 from crmconnector.calls.models import Call, CallState, Leg
 from crmconnector.calls.parties import far_number_of, keep_parties
 from crmconnector.common.clock import from_epoch
 from crmconnector.common.numbers import NumberReading, read_number
 from crmconnector.contacts.lookup import Person, people_with_numbers
 from crmconnector.pbx.models import Line, Pbx
-from phones.selectors import Seat, seats_of
+from phones.selectors import Seat
 
 CALL_FIELDS = [
     "direction", "originated", "state", "caller_endpoint", "caller_number", "caller_name", "caller_restricted",
@@ -26,8 +27,8 @@ CALL_FIELDS = [
     "queued_at", "left_queue_at", "far_number",
 ]  # fmt: skip
 LEG_FIELDS = [
-    "call", "far_number", "far_name", "far_endpoint", "far_restricted", "state", "outcome", "answered_by_endpoint",
-    "rang_at", "answered_at", "ended_at",
+    "call", "far_number", "far_name", "far_endpoint", "far_restricted", "placed", "state", "outcome",
+    "answered_by_endpoint", "rang_at", "answered_at", "ended_at",
 ]  # fmt: skip
 FIELDS: dict[type[Model], list[str]] = {Call: CALL_FIELDS, Leg: LEG_FIELDS}
 
@@ -39,13 +40,13 @@ class CallLedger:
         """`over`: Uniqueids of legs that have ended, as events tell that are still to be applied."""
         self.pbx = pbx
         self._over = over
-        self.calls = _by("linkedid", Call.objects.filter(pbx=pbx, linkedid__in=_call_keys(batch)))
+        self.calls = _by("linkedid", Call.objects.filter(pbx=pbx, linkedid__in=call_keys_of_batch(batch)))
         of_calls = Q(call__in=[call.pk for call in self.calls.values()])
         # A leg that a transfer moved may still lie in the call under which it rang.
-        self.legs = _by("uniqueid", Leg.objects.filter(of_calls | Q(pbx=pbx, uniqueid__in=_leg_keys(batch))))
+        self.legs = _by("uniqueid", Leg.objects.filter(of_calls | Q(pbx=pbx, uniqueid__in=leg_keys_of_batch(batch))))
         self.moved: dict[int, tuple[Call, Call]] = {}  # user -> the call whose card must follow to another call
         at = from_epoch(batch[-1].at) if batch else None
-        self.seats: dict[str, Seat] = seats_of(pbx_id=pbx.pk, endpoints=_endpoints(batch), at=at) if at else {}
+        self.seats: dict[str, Seat] = seats_of_batch(pbx.pk, batch, at) if at else {}
         self.lines = {line.did: line for line in Line.objects.filter(pbx=pbx)}
         self._lines_by_id = {line.pk: line for line in self.lines.values()}
         self._changed: dict[int, Model] = {}
@@ -106,12 +107,14 @@ class CallLedger:
         return self.lines.get(call.dialled) or self._lines_by_id.get(call.line_id or 0)
 
     def _callers(self, batch: Sequence[ev.CallEvent]) -> Iterable[NumberReading]:
-        """The callers of the batch as `set_caller` will read them."""
+        """The far ends of the batch's calls as `set_caller` will read them: the callers, or whom our people called."""
         lines = {key: self.line_of(row) for key, row in self.calls.items()}
         for one in batch:
             if isinstance(one, ev.CallStarted | ev.CallChanged):
                 lines[one.call] = self.lines.get(one.dialled or "") or lines.get(one.call)
-                if not one.caller.restricted:
+                if one.direction != "inbound":
+                    yield self.read(one.dialled)
+                elif not one.caller.restricted:
                     yield self.read(one.caller.number, lines[one.call])
 
     def people_of(self, readings: Iterable[NumberReading]) -> dict[NumberReading, list[Person]]:
@@ -154,7 +157,8 @@ class CallLedger:
         self._changed[id(row)] = row
 
     def leg(
-        self, event: "ev.LegRinging | ev.LegChanged | ev.LegAnswered | ev.LegHeld | ev.LegResumed | ev.LegEnded"
+        self,
+        event: "ev.LegRinging | ev.LegPlaced | ev.LegChanged | ev.LegAnswered | ev.LegEnded",
     ) -> Leg:
         row = self.legs.get(event.leg)
         if row is None:
@@ -185,16 +189,22 @@ class CallLedger:
         row.caller_restricted = caller.restricted or row.caller_restricted
         row.dialled = dialled or row.dialled
         row.line = self.line_of(row)
-        reading = self.read(caller.number, row.line)
         seat = self.seats.get(row.caller_endpoint)
         row.placed_by_id = row.placed_by_id or (seat.user_id if seat else None)
-        if row.direction == "inbound" and not caller.restricted:
+        before, row.far_number = row.far_number, far_number_of(row, self.read)
+        if row.direction == "outbound":
+            self._bind(row, self.read(row.dialled), anew=row.far_number != before)
+        elif row.direction == "inbound" and not caller.restricted:
+            reading = self.read(caller.number, row.line)
             before, row.caller_e164 = row.caller_e164, reading.e164 or row.caller_e164
-            people = self._people.get(reading, [])
-            # Somebody may have said on the card who it is; only another number asks again.
-            if len(people) == 1 and (row.contact_id is None or row.caller_e164 != before):
-                row.contact_id = people[0].contact_id
-        row.far_number = far_number_of(row, self.read)
+            self._bind(row, reading, anew=row.caller_e164 != before)
+            row.far_number = far_number_of(row, self.read)
+
+    def _bind(self, row: Call, reading: NumberReading, *, anew: bool) -> None:
+        """Somebody may have said on the card who it is; only another number (`anew`) asks again."""
+        people = self._people.get(reading, [])
+        if len(people) == 1 and (row.contact_id is None or anew):
+            row.contact_id = people[0].contact_id
 
 
 def _values(row: Model) -> dict[str, object]:
@@ -203,24 +213,8 @@ def _values(row: Model) -> dict[str, object]:
     return {name: list(value) if isinstance(value, list) else value for name, value in found.items()}
 
 
-def _call_keys(batch: Iterable[ev.CallEvent]) -> set[str]:
-    return {one.call for one in batch} | {one.into for one in batch if isinstance(one, ev.CallMerged)}
-
-
-def _leg_keys(batch: Iterable[ev.CallEvent]) -> set[str]:
-    return {one.leg for one in batch if isinstance(one, ev.LegChanged | ev.LegAnswered | ev.LegEnded)}
-
-
 def _by(field: str, rows: Iterable[Model]) -> dict:
     return {getattr(row, field): row for row in rows}
-
-
-def _endpoints(batch: Iterable[ev.CallEvent]) -> set[str]:
-    found = {getattr(one, "endpoint", None) for one in batch}
-    found |= {getattr(one, "answered_by", None) for one in batch}
-    found |= {one.caller.endpoint for one in batch if isinstance(one, ev.CallStarted | ev.CallChanged)}
-    found |= {one.far.endpoint for one in batch if isinstance(one, ev.LegRinging | ev.LegChanged | ev.LegAnswered)}
-    return {name for name in found if name}
 
 
 def _call_started(ledger: CallLedger, event: ev.CallStarted) -> None:
@@ -250,15 +244,30 @@ def _queue_left(ledger: CallLedger, event: ev.QueueLeft) -> None:
 def _leg_ringing(ledger: CallLedger, event: ev.LegRinging) -> None:
     call, leg = ledger.call(event), ledger.leg(event)
     leg.rang_at = leg.rang_at or from_epoch(event.at)
-    leg.pops = not event.originated_first
+    if leg.placed:  # what it began was a pickup: it takes somebody else's call
+        leg.placed, leg.state = False, "ringing" if leg.state == "dialling" else leg.state
     _set_far(leg, event.far)
     call.queue_name = event.queue or call.queue_name
     if call.state in (CallState.NEW, CallState.WAITING):
         call.state = CallState.RINGING
 
 
+def _leg_placed(ledger: CallLedger, event: ev.LegPlaced) -> None:
+    leg = ledger.leg(event)
+    leg.placed = True
+    if event.rung:
+        leg.rang_at = leg.rang_at or from_epoch(event.at)
+    if leg.answered_at is None and leg.ended_at is None:
+        leg.state = "dialling"
+        _set_wanted(ledger, leg, event.far)
+
+
 def _leg_changed(ledger: CallLedger, event: ev.LegChanged) -> None:
-    _set_far(ledger.leg(event), event.far)
+    leg = ledger.leg(event)
+    if leg.placed and leg.answered_at is None:
+        _set_wanted(ledger, leg, event.far)
+    else:
+        _set_far(leg, event.far)
 
 
 def _leg_answered(ledger: CallLedger, event: ev.LegAnswered) -> None:
@@ -274,7 +283,8 @@ def _leg_held(ledger: CallLedger, event: ev.LegHeld) -> None:
 
 
 def _leg_resumed(ledger: CallLedger, event: ev.LegResumed) -> None:
-    _set_open_state(ledger, event.leg, "talking")
+    leg = ledger.legs.get(event.leg)
+    _set_open_state(ledger, event.leg, "dialling" if leg and leg.placed and leg.answered_at is None else "talking")
 
 
 def _leg_ended(ledger: CallLedger, event: ev.LegEnded) -> None:
@@ -339,8 +349,16 @@ def _set_far(leg: Leg, far: ev.Party) -> None:
     leg.far_restricted = far.restricted or leg.far_restricted
 
 
+def _set_wanted(ledger: CallLedger, leg: Leg, far: ev.Party) -> None:
+    """Whom a phone calls, while nobody has answered: a number, and the colleague whose extension that is."""
+    _set_far(leg, far)
+    seat = next((one for one in ledger.seats.values() if one.extension == leg.far_number), None)
+    if far.endpoint is None and seat is not None and seat.endpoint != leg.endpoint:
+        leg.far_endpoint = seat.endpoint
+
+
 def _set_open_state(ledger: CallLedger, uniqueid: str, state: str) -> None:
-    """Hold and resume also come for the caller's own channel, which is no leg of ours."""
+    """Hold and resume also come for the channel of an outside caller, which is no leg of ours."""
     leg = ledger.legs.get(uniqueid)
     if leg is not None and leg.ended_at is None:
         leg.state = state
@@ -353,6 +371,7 @@ _APPLY: dict[type, Callable] = {
     ev.QueueEntered: _queue_entered,
     ev.QueueLeft: _queue_left,
     ev.LegRinging: _leg_ringing,
+    ev.LegPlaced: _leg_placed,
     ev.LegChanged: _leg_changed,
     ev.LegAnswered: _leg_answered,
     ev.LegHeld: _leg_held,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from crmconnector.asterisk.ami_events import RINGING, UP
+from crmconnector.calls import placing
 from crmconnector.calls.events import (
     CallAnswered,
     CallEvent,
@@ -12,6 +13,7 @@ from crmconnector.calls.events import (
     LegChanged,
     LegEnded,
     LegOutcome,
+    LegPlaced,
     LegRinging,
     Party,
 )
@@ -53,6 +55,7 @@ def dialled(channel: Channel, at: float, out: list[CallEvent]) -> None:
     start(call, at, out)
     learn_caller(call)
     tell_changes(call, at, out)
+    placing.tell_the_placer(call, at, out)
 
 
 def _is_callers_own(channel: Channel) -> bool:
@@ -115,13 +118,11 @@ def announce(leg: Leg, at: float, out: list[CallEvent]) -> None:
     _see(leg, leg.rang_for)
     if leg.far.number is None:
         leg.far = party_on_display(channel, leg.far.endpoint)
-    if not leg.first:
-        call.caller_settled = True
-    out.append(
-        LegRinging(
-            call.key, at, channel.uid, channel.endpoint, leg.far, leg.queue, call.dialled, leg.first, leg.picked_up
-        )
-    )
+    if leg.first:
+        out.append(LegPlaced(call.key, at, channel.uid, channel.endpoint, leg.far, rung=True))
+        return
+    call.caller_settled = True
+    out.append(LegRinging(call.key, at, channel.uid, channel.endpoint, leg.far, leg.queue, call.dialled, leg.picked_up))
 
 
 def rang_before(leg: Leg) -> None:
@@ -147,6 +148,8 @@ def _see(leg: Leg, far: Channel | None) -> bool:
     if far is None:
         return False
     party = party_of(far)
+    if leg.first and far.trunk and leg.call.dialled is not None and not leg.call.transfers:
+        party = replace(party, number=leg.call.dialled)  # what was sent to the carrier may have another form
     if party.number is None and far is leg.far_channel:
         party = replace(party, number=leg.far.number)
     before = leg.far
@@ -176,8 +179,9 @@ def hear(parties: list[Channel], at: float, out: list[CallEvent]) -> None:
         other = next(party for party in parties if party is not channel)
         if channel.partner is None or channel.partner not in parties:
             channel.partner = other
-        if channel.leg is not None:
-            _connect(channel.leg, parties, other, at, out)
+        own = channel.leg or channel.placed
+        if own is not None:
+            _connect(own, parties, other, at, out)
     for channel in parties:
         call = channel.call
         if call.answered_at is None:
@@ -206,7 +210,9 @@ def _connect(leg: Leg, parties: list[Channel], other: Channel, at: float, out: l
 
 def _own_consultation(leg: Leg, other: Channel) -> bool:
     """Does this party ask a third before handing over (a transfer by feature code)? Its card stays with the first."""
-    if leg.first or other.leg is None or other.leg.rang_for is not leg.channel:
+    if other.leg is None or other.leg.rang_for is not leg.channel:
+        return False
+    if leg.first and (leg.far_channel is None or leg.far_channel.gone):  # whom it called is no third
         return False
     return all(note.one is not leg.channel for note in leg.call.transfers)
 

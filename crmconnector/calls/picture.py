@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Collection
 
 from crmconnector.asterisk import ami_events as ami
-from crmconnector.calls import legs, story
+from crmconnector.calls import legs, placing, story
 from crmconnector.calls.events import CallEvent, QueueLeft
 from crmconnector.calls.graph import Bridge, Channel, enter, hearing, leave, local_pair_name
 from crmconnector.calls.story import Call
@@ -152,6 +152,7 @@ class Picture:
             self.queue_left(channel, at, out, abandoned=not unseen and call.answered_at is None)
         self.leave_bridge(channel, at, out)
         story.caller_gone(call, channel, cause, at)
+        placing.placer_left(channel, at, out, unseen=unseen)
         channel.gone = True
         del self.channels[channel.uid]
         if self._names.get(channel.name) is channel:

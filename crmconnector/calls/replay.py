@@ -90,8 +90,6 @@ class _Story:
         call["dialled"] = told.dialled
 
     def ringing(self, call: Told, told: ev.LegRinging) -> None:
-        if told.originated_first:
-            return
         if not told.picked_up:
             self._rang[told.leg] = {"endpoint": told.endpoint, "outcome": None}
             call["rang"].append(self._rang[told.leg])

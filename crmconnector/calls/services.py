@@ -8,7 +8,7 @@ with a growing token in the same transaction, and only then sends, once. Nothing
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,21 +17,24 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
+from crmconnector.calls.confirmation import Disproof, Proof, Verdict
 from crmconnector.calls.models import CallCommand, CommandChange, CommandKind, CommandPath, CommandState, Leg
+from crmconnector.calls.sentences import SENTENCES, no_effect, undone
 from crmconnector.calls.wanted import CommandProblem, Wanted, check_still, own_leg
 from crmconnector.common.clock import CLICK_VALID_SECONDS, LEASE_SECONDS, SAME_DIAL_SECONDS, SEQUENCE_LEASE_SECONDS
 from crmconnector.users.models import User
 from phones.lease import give_back, take_lease
 from phones.models import Phone
 
-__all__ = ["CommandProblem", "Grant", "Outcome", "Wanted", "confirm_commands", "disprove_commands", "grant_command",
-           "move_command", "record_outcome", "request_answer", "request_command"]  # fmt: skip
+__all__ = ["CommandProblem", "Grant", "Outcome", "Wanted", "grant_command", "move_command", "record_outcome",
+           "request_answer", "request_command", "settle_commands"]  # fmt: skip
 
 UNSENT = (CommandState.REQUESTED,)
 IN_FLIGHT = (CommandState.GRANTED, CommandState.SENT, CommandState.UNKNOWN)
 # Several requests one after another under one lease, each from a state that was seen.
 SEQUENCES = (CommandKind.BLIND_TRANSFER, CommandKind.ATTENDED_START, CommandKind.ATTENDED_COMPLETE,
              CommandKind.ATTENDED_CANCEL, CommandKind.CONFERENCE, CommandKind.DTMF, CommandKind.KEYS)  # fmt: skip
+AGAIN = "You dialled this emergency number again, so we stopped watching this attempt."
 LIVE = Q(state__in=[*UNSENT, CommandState.GRANTED, CommandState.SENT]) | Q(state=CommandState.UNKNOWN, settled=False)
 
 
@@ -67,11 +70,18 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one send came to: sent, refused, failed (surely nothing happened) or unknown."""
+    """What one send came to: sent, refused, failed (surely nothing happened) or unknown; confirmed only where the reply
+    itself is the proof, because no event will ever tell (tones, mute, do not disturb by the PBX), with `evidence`.
+
+    `nothing_happened`: proved, by a connection that never stood or a refusal after which the lines are as before. Only
+    then another way may follow.
+    """
 
     state: CommandState
     reason_code: str = ""
     sentence: str = ""
+    nothing_happened: bool = False
+    evidence: str = ""
 
 
 def request_answer(*, user: User, leg: Leg, key: str, now: datetime) -> tuple[CallCommand, bool]:
@@ -101,6 +111,8 @@ def request_command(
         with transaction.atomic():
             if wanted.kind == CommandKind.MAKE_CALL and (twin := _dialled_just_now(user, wanted, now)):
                 return twin, False
+            if wanted.emergency:
+                _let_go_of_earlier(user, wanted, now)
             command = CallCommand.objects.create(
                 kind=wanted.kind, user=user, idempotency_key=key, fingerprint=fingerprint, phone=wanted.phone,
                 pbx_id=wanted.pbx_id, endpoint=wanted.endpoint, leg=wanted.leg, other_leg=wanted.other_leg,
@@ -144,45 +156,90 @@ def grant_command(*, command_id: UUID, now: datetime) -> Grant | None:
 def record_outcome(*, grant: Grant, outcome: Outcome, now: datetime) -> bool:
     """Write what the send came to, only under our own token; False when the row went on without us.
 
-    A proof may be quicker than the phone's own reply: then the command is confirmed already and stays so.
+    A proof may be quicker than the phone's own reply: then the command is confirmed already and stays so. One that was
+    called "not sure yet" meanwhile, because the phone was slow, still takes a better answer.
     """
     with transaction.atomic():
-        extra: dict[str, Any] = {"reason_code": outcome.reason_code, "sentence": outcome.sentence[:300]}
-        if outcome.state in (CommandState.SENT, CommandState.UNKNOWN):
-            extra["sent_at"] = now
         path = grant.command.path
         moved = _move(grant.command_id, (CommandState.GRANTED,), outcome.state, now, by="worker", path=path,
-                      own_token=grant.token, **extra)  # fmt: skip
+                      own_token=grant.token, evidence=_proof_in(outcome), **_extra_of(outcome, now))  # fmt: skip
+        if not moved:
+            moved = _record_late(grant, outcome, now)
         if path == CommandPath.PHONE:
             give_back(phone_id=grant.phone.pk, token=grant.token)
     return moved
 
 
-def confirm_commands(*, leg_ids: Iterable[int], evidence: dict[int, str], now: datetime) -> list[CallCommand]:
-    """The PBX proved these legs answered: what was sent is confirmed; what was not yet sent is no longer needed."""
+def settle_commands(
+    verdicts: Mapping[UUID, Verdict], now: datetime, *, by: str = "listener", code: str = ""
+) -> list[CallCommand]:
+    """What the PBX, its list or the phone's lines proved; returns the commands that this changed, as they are now.
+
+    A proof confirms what was sent and makes needless what was not; a disproof ends both. A command of a new call gets
+    the leg that proved it, so that it is seen with that call. Who proved or sent first wins: each is a conditional
+    change. `code`: the reason code of those that are called not done.
+    """
     changed = []
-    for command in _open_commands(leg_ids):
-        proof = evidence[command.leg_id]
-        if command.state == CommandState.REQUESTED:
-            done = _move(command.pk, UNSENT, CommandState.CANCELLED, now, by="listener", evidence=proof,
-                         sentence="You were quicker: the call was answered before your phone was asked.")  # fmt: skip
-        else:
-            done = _move(command.pk, IN_FLIGHT, CommandState.CONFIRMED, now, by="listener", evidence=proof)
-        if done:
-            changed.append(command)
-    return changed
+    for command in CallCommand.objects.filter(pk__in=verdicts, state__in=(*UNSENT, *IN_FLIGHT)):
+        with transaction.atomic():
+            if _settle(command, verdicts[command.pk], now, by, code):
+                changed.append(command.pk)
+    return list(CallCommand.objects.filter(pk__in=changed).select_related("leg")) if changed else []
 
 
-def disprove_commands(*, leg_ids: Iterable[int], evidence: dict[int, str], now: datetime) -> list[CallCommand]:
-    """These legs ended without an answer: their commands can no longer come true."""
-    changed = []
-    for command in _open_commands(leg_ids):
-        sent = command.state != CommandState.REQUESTED
-        state = CommandState.FAILED if sent else CommandState.CANCELLED
-        sentence = f"Not answered: {evidence[command.leg_id]}"
-        if _move(command.pk, (*UNSENT, *IN_FLIGHT), state, now, by="listener", evidence=sentence, sentence=sentence):
-            changed.append(command)
-    return changed
+def _settle(command: CallCommand, verdict: Verdict, now: datetime, by: str, code: str) -> bool:
+    if isinstance(verdict, Disproof):
+        sentence = undone(command.kind, verdict.evidence)
+        if code:
+            sentence = no_effect(command.kind, verdict.evidence)
+        ends: dict[str, Any] = {"evidence": verdict.evidence, "sentence": sentence[:300]}
+        if _move(command.pk, UNSENT, CommandState.CANCELLED, now, by=by, **ends):
+            return True
+        return _move(command.pk, IN_FLIGHT, CommandState.FAILED, now, by=by, reason_code=code or "disproved", **ends)
+    shown = _legs_of(command, verdict)
+    if shown is None:
+        return False
+    by_hand = SENTENCES[command.kind].by_hand
+    if _move(command.pk, UNSENT, CommandState.CANCELLED, now, by=by, evidence=verdict.evidence, sentence=by_hand):
+        return True
+    return _move(command.pk, IN_FLIGHT, CommandState.CONFIRMED, now, by=by, evidence=verdict.evidence, **shown)
+
+
+def _legs_of(command: CallCommand, proof: Proof) -> dict[str, Any] | None:
+    """The columns that take the leg of the proof; None when that leg has proved another command like this: one call
+    is never taken for the effect of two."""
+    column = {CommandKind.MAKE_CALL: "leg", CommandKind.ATTENDED_START: "other_leg"}.get(CommandKind(command.kind))
+    if column is None or not proof.leg or command.pbx_id is None:
+        return {}
+    leg = Leg.objects.filter(pbx_id=command.pbx_id, uniqueid=proof.leg).first()
+    if leg is None or leg == getattr(command, column):
+        return {}
+    others = CallCommand.objects.filter(kind=command.kind, **{column: leg}).exclude(pk=command.pk)
+    return None if others.exists() else {column: leg}
+
+
+def _extra_of(outcome: Outcome, now: datetime) -> dict[str, Any]:
+    extra: dict[str, Any] = {"reason_code": outcome.reason_code, "sentence": outcome.sentence[:300]}
+    if outcome.state in (CommandState.SENT, CommandState.UNKNOWN, CommandState.CONFIRMED):
+        extra["sent_at"] = now
+    return extra
+
+
+def _proof_in(outcome: Outcome) -> str:
+    return outcome.evidence or (outcome.sentence if outcome.state == CommandState.CONFIRMED else "")
+
+
+def _record_late(grant: Grant, outcome: Outcome, now: datetime) -> bool:
+    """The row says "not sure yet" and we are still looking. That it was sent is no news then, a real end is."""
+    doubted = CallCommand.objects.filter(
+        pk=grant.command_id, state=CommandState.UNKNOWN, settled=False, token=grant.token
+    )
+    if outcome.state in (CommandState.SENT, CommandState.UNKNOWN):
+        return doubted.update(sent_at=now) == 1
+    if not doubted.exists():
+        return False
+    return _move(grant.command_id, (CommandState.UNKNOWN,), outcome.state, now, by="worker", path=grant.command.path,
+                 own_token=grant.token, evidence=_proof_in(outcome), **_extra_of(outcome, now))  # fmt: skip
 
 
 def move_command(
@@ -209,7 +266,20 @@ def _dialled_just_now(user: User, wanted: Wanted, now: datetime) -> CallCommand 
     User.objects.select_for_update(of=("self",), no_key=True).get(pk=user.pk)
     since = now - timedelta(seconds=SAME_DIAL_SECONDS)
     dials = CallCommand.objects.filter(user=user, kind=CommandKind.MAKE_CALL, far_number=wanted.far_number)
+    if wanted.emergency:
+        dials = dials.filter(LIVE)  # what has ended keeps nobody from trying again at once
     return dials.filter(requested_at__gt=since).first()
+
+
+def _let_go_of_earlier(user: User, wanted: Wanted, now: datetime) -> None:
+    """An earlier call to the same emergency number that never came to an end must not keep this one back: what was not
+    sent is withdrawn, what was sent stays unsure. Nobody but the person waits for the truth here."""
+    live = CallCommand.objects.filter(LIVE, user=user, kind=CommandKind.MAKE_CALL, far_number=wanted.far_number)
+    for earlier in live:
+        if not _move(earlier.pk, UNSENT, CommandState.CANCELLED, now, by="user", sentence=AGAIN):
+            _move(
+                earlier.pk, IN_FLIGHT, CommandState.UNKNOWN, now, by="user", settled=True, ended_at=now, sentence=AGAIN
+            )
 
 
 def _joined(user: User, wanted: Wanted, key: str, fingerprint: str) -> CallCommand:
@@ -241,11 +311,6 @@ def _why_not_now(command: CallCommand, now: datetime) -> tuple[CommandState, str
     return None
 
 
-def _open_commands(leg_ids: Iterable[int]) -> list[CallCommand]:
-    live = Q(state__in=[*UNSENT, CommandState.GRANTED, CommandState.SENT, CommandState.UNKNOWN])
-    return list(CallCommand.objects.filter(live, leg_id__in=list(leg_ids)))
-
-
 def _move(
     command_id: UUID,
     from_states: tuple[CommandState, ...],
@@ -266,6 +331,8 @@ def _move(
         changes["evidence"] = evidence[:300]
     if to not in (CommandState.GRANTED, CommandState.SENT, CommandState.UNKNOWN):
         changes |= {"ended_at": now, "settled": True}
+    if changes.get("settled"):
+        changes["digits"] = ""  # a PIN may have been typed; nobody needs it any more
     if rows.update(state=to, **changes) != 1:
         return False
     CommandChange.objects.create(

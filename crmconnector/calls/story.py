@@ -59,7 +59,7 @@ class Leg:
         self.far = NOBODY
         self.far_channel: Channel | None = None
         self.rang_for: Channel | None = None  # who was at the other end when it began to ring, or was put there since
-        self.first = False  # the caller's own phone in a call that Asterisk started
+        self.first = False  # the caller's own phone: Asterisk rang it first, or it dialled by itself
         self.announced = False
         self.answered = False
         self.ended = False
@@ -203,6 +203,8 @@ def merge(loser: Call, winner: Call, at: float, out: list[CallEvent]) -> None:
     for channel in loser.channels:
         channel.call = winner
         winner.channels[channel] = None
+        if channel.placed is not None:
+            channel.placed.call = winner
     for leg in loser.legs.values():
         leg.call = winner
     winner.legs.update(loser.legs)

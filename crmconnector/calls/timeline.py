@@ -20,9 +20,11 @@ def words(told: ev.CallEvent, names: Mapping[str, str]) -> str:
         case ev.QueueLeft():
             return f"leaves {told.queue}" + (" abandoned" if told.abandoned else "")
         case ev.LegRinging():
-            notes = [note for note in ("originated_first", "picked_up") if getattr(told, note)]
+            notes = ["picked_up"] if told.picked_up else []
             notes += [f"queue {told.queue}"] if told.queue else []
             return " ".join([f"{told.endpoint} rings for {_party(told.far)}", *notes])
+        case ev.LegPlaced():
+            return f"{told.endpoint} calls {_party(told.far)}" + (" rung first" if told.rung else "")
         case ev.LegChanged():
             return f"{told.endpoint} has {_party(told.far)} now"
         case ev.LegAnswered():

@@ -46,18 +46,21 @@ VERBS: Final[Mapping[str, VerbRow]] = MappingProxyType(
         "resume": VerbRow(frozenset({"held"}), "resume_call"),
         "blind_transfer": VerbRow(UP, "blind_transfer", ("BlindTransfer",), usual="pbx"),
         "attended_start": VerbRow(UP, "attended_transfer", ("Atxfer",), usual="pbx"),
-        "attended_complete": VerbRow(UP, "attended_transfer", ("Hangup",), usual="pbx"),
+        "attended_complete": VerbRow(UP, "attended_transfer", ("Hangup", "Bridge"), usual="pbx"),
         "attended_cancel": VerbRow(UP, "attended_transfer", ("CancelAtxfer",), usual="pbx"),
-        "conference": VerbRow(UP, "conference", ("Redirect",), snippet=True, usual="pbx"),
-        "dtmf": VerbRow(TALKING, "dtmf", ("PlayDTMF",), usual="pbx"),
-        "mute": VerbRow(TALKING, "mute", ("MuteAudio",), usual="pbx"),
-        "unmute": VerbRow(TALKING, "mute", ("MuteAudio",), usual="pbx"),
-        "park": VerbRow(UP, "", ("Park",), usual="pbx"),
-        "dnd_on": VerbRow(NO_LEG, "", ("DBPut",), usual="pbx"),
-        "dnd_off": VerbRow(NO_LEG, "", ("DBDel",), usual="pbx"),
+        "conference": VerbRow(UP, "conference", ("CoreShowChannels", "Redirect"), snippet=True, usual="pbx"),
+        "dtmf": VerbRow(TALKING, "dtmf", ("CoreShowChannels", "PlayDTMF"), usual="pbx"),
+        "mute": VerbRow(TALKING, "mute", ("Setvar",), usual="pbx"),
+        "unmute": VerbRow(TALKING, "mute", ("Setvar",), usual="pbx"),
+        "park": VerbRow(UP, "", ("CoreShowChannels", "Park"), usual="pbx"),
+        "dnd_on": VerbRow(NO_LEG, "", ("Originate", "Getvar"), snippet=True, usual="pbx"),
+        "dnd_off": VerbRow(NO_LEG, "", ("Originate", "Getvar"), snippet=True, usual="pbx"),
         "keys": VerbRow(UP, "send_keys"),
     }
 )
+
+# Every AMI action that some verb takes, in lower case.
+PBX_ACTIONS: Final = frozenset(action.lower() for row in VERBS.values() for action in row.pbx)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +95,19 @@ def choose_way(kind: str, ground: Ground, *, wanted: str = "", fall_back: bool =
     A way that was decided on is never left for another quietly; falling back is a command of its own, and only where
     both ways are there.
     """
-    row = VERBS[kind]
-    troubles = {way: _trouble(row, way, ground) for way in row.ways()}
+    row, troubles = VERBS[kind], troubles_of(kind, ground)
     order = [wanted] if wanted in troubles else sorted(troubles, key=lambda way: way != row.usual)
     for way in order:
         if not troubles[way]:
             other = [each for each in troubles if each != way and not troubles[each]]
             return Choice(way, may_fall_back=fall_back and bool(other))
     return Choice("", troubles[order[0]] if order else "no_way")
+
+
+def troubles_of(kind: str, ground: Ground) -> dict[Way, str]:
+    """Every way this verb has, with what is in its way now; empty: nothing. A way that is missing does not exist."""
+    row = VERBS[kind]
+    return {way: _trouble(row, way, ground) for way in row.ways()}
 
 
 def _trouble(row: VerbRow, way: Way, ground: Ground) -> str:

@@ -12,10 +12,13 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from crmconnector.calls.models import CallCommand, CommandKind, CommandPath, DialSettings, Leg, PathPolicy
+from crmconnector.calls.dial_check import check_dial_now, dial_settings, sentence_of
+from crmconnector.calls.models import CallCommand, CommandKind, CommandPath, Leg, PathPolicy
 from crmconnector.calls.verbs import VERBS, Choice, Ground, choose_way
 from crmconnector.users.models import User
 from phones.models import Assignment, Phone
+
+__all__ = ["CommandProblem", "Wanted", "check_still", "dial_settings", "own_leg", "usable_phone", "way_of"]
 
 
 class CommandProblem(Exception):
@@ -47,6 +50,7 @@ class Wanted:
     account: int | None = None
     digits: str = field(default="", repr=False)
     sequence: str = ""
+    emergency: bool = False  # an earlier attempt that never came to an end does not stand in its way
 
     def fingerprint(self) -> str:
         """The same button pressed again asks for the same: whom, what, where."""
@@ -83,6 +87,8 @@ def check_still(*, command: CallCommand, now: datetime) -> None:
         usable_phone(user=command.user, phone=command.phone, now=now)
     if command.path == CommandPath.PHONE and command.phone.passcode_refused_at is not None:
         raise CommandProblem(*_PASSCODE)
+    if (brake := check_dial_now(command, now)) is not None:
+        raise CommandProblem(brake.code, sentence_of(brake))
 
 
 def way_of(*, kind: CommandKind, phone: Phone, ground: Ground) -> Choice:
@@ -92,11 +98,6 @@ def way_of(*, kind: CommandKind, phone: Phone, ground: Ground) -> Choice:
     if policy is None:
         return choose_way(kind, ground)
     return choose_way(kind, ground, wanted=policy.path, fall_back=policy.fall_back)
-
-
-def dial_settings() -> DialSettings:
-    """The one row; the careful defaults as long as nobody has saved it."""
-    return DialSettings.objects.filter(pk=1).first() or DialSettings(pk=1)
 
 
 _PASSCODE = (

@@ -57,10 +57,11 @@ def list_contacts(user: User, wanted: Wanted, *, country: str, after: int | None
     return Listed(ids, more=more or too_many, some=too_many, further=ids[-1] if more and not too_many else None)
 
 
-def first_contacts(user: User, text: str, *, country: str, most: int) -> list[Contact]:
+def first_contacts(user: User, text: str, *, country: str, most: int, with_numbers: bool = False) -> list[Contact]:
     """The first few with this text, while somebody types."""
     ids = list_contacts(user, Wanted(text=text), country=country).ids[:most]
-    by_id = Contact.objects.in_bulk(ids)
+    rows = Contact.objects.prefetch_related("numbers") if with_numbers else Contact.objects.all()
+    by_id = rows.in_bulk(ids)
     return [by_id[pk] for pk in ids if pk in by_id]
 
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence, Set
 from datetime import datetime
 
 from crmconnector.calls import events as ev
-from crmconnector.calls.confirmation import Disproof, Proof, proof_of_answer
+from crmconnector.calls.confirmation import settle
 from crmconnector.calls.ledger import CallLedger
-from crmconnector.calls.models import CallCommand, CommandState, Leg
-from crmconnector.calls.services import confirm_commands, disprove_commands
+from crmconnector.calls.open_commands import meant_by, open_commands, picture_of
+from crmconnector.calls.services import settle_commands
 from crmconnector.listener.fence import under_epoch
 from crmconnector.pbx.models import Pbx
 from crmconnector.screenpop.publisher import refresh_pops, touch_pops
@@ -37,20 +37,15 @@ def handle_batch(
 
 
 def prove_commands(ledger: CallLedger, batch: Sequence[ev.CallEvent], now: datetime) -> set[int]:
-    """What the PBX did settles what was asked of the phones."""
-    waiting = _legs_with_commands(ledger)
+    """What the PBX did settles what was asked of phones and PBX; its people's desks are woken in any case."""
+    legs = list(ledger.legs.values())
+    waiting = open_commands(pbx_id=ledger.pbx.pk, legs=[leg.pk for leg in legs])
     if not waiting:
         return set()
-    verdicts = [
-        (leg, verdict) for event in batch for leg in waiting if (verdict := proof_of_answer(leg.uniqueid, event))
-    ]
-    proved = {leg.pk: verdict.evidence for leg, verdict in verdicts if isinstance(verdict, Proof)}
-    failed = {leg.pk: verdict.evidence for leg, verdict in verdicts if isinstance(verdict, Disproof)}
-    failed = {leg_id: evidence for leg_id, evidence in failed.items() if leg_id not in proved}
-    changed = confirm_commands(leg_ids=proved, evidence=proved, now=now)
-    changed += disprove_commands(leg_ids=failed, evidence=failed, now=now)
-    calls = {leg.pk: leg.call_id for leg in waiting}
-    return touch_pops(legs=[(calls[command.leg_id], command.user_id) for command in changed], now=now)
+    verdicts = settle(meant_by(waiting), batch, picture_of(waiting, legs))
+    changed = settle_commands(verdicts, now) if verdicts else []
+    cards = [(command.leg.call_id, command.user_id) for command in changed if command.leg is not None]
+    return {command.user_id for command in changed} | (touch_pops(legs=cards, now=now) if cards else set())
 
 
 def show_cards(ledger: CallLedger, batch: Sequence[ev.CallEvent], now: datetime) -> set[int]:
@@ -59,11 +54,3 @@ def show_cards(ledger: CallLedger, batch: Sequence[ev.CallEvent], now: datetime)
 
 # In this order: commands first, so that a card which opens or closes already tells the command's end.
 REACTIONS: tuple[Reaction, ...] = (prove_commands, show_cards)
-
-
-def _legs_with_commands(ledger: CallLedger) -> list[Leg]:
-    """Legs of this batch on which a command may still come true: usually none, one query."""
-    legs = {leg.pk: leg for leg in ledger.legs.values()}
-    open_states = [CommandState.REQUESTED, CommandState.GRANTED, CommandState.SENT, CommandState.UNKNOWN]
-    waiting = CallCommand.objects.filter(leg__in=legs, state__in=open_states).values_list("leg_id", flat=True)
-    return [legs[leg_id] for leg_id in set(waiting)]

@@ -30,7 +30,7 @@ from crmconnector.common.clock import CALLS_CHECK_SECONDS, LIST_SETTLES_SECONDS
 from crmconnector.listener.deeds import MOST_WAITING_LETTERS, DatabaseProblem, Deeds
 from crmconnector.listener.listing import Listing, ask_listing
 from crmconnector.listener.outbox import Job, Outbox
-from crmconnector.listener.rights import HEARD_AS, Signs, remarks
+from crmconnector.listener.rights import HEARD_AS, Signs, may_send, remarks
 from crmconnector.listener.trunk_hints import trunk_hint
 
 TRUNKS_SECONDS = 1.0  # the trunks are read afresh at each login, but nobody waits longer for the database
@@ -108,6 +108,10 @@ class Hearing:
             return ()
         self._signs.booted = self._client.state().booted
         return remarks(self._signs)
+
+    def may_send(self) -> list[str] | None:
+        """What our user may send over this link, of what verbs need; None as long as the PBX has not said."""
+        return may_send(self._signs.rights) if self._link else None
 
     # --- events -------------------------------------------------------------------------------------------------
 

@@ -82,7 +82,7 @@ class Lead:
         loop = asyncio.get_running_loop()
         while True:
             now = self._news()
-            changed = (now.connected, now.reason_code, now.warning, now.dropped_facts)
+            changed = (now.connected, now.reason_code, now.warning, now.dropped_facts, now.may_send)
             if changed != told or loop.time() - told_at > LINK_ROW_SECONDS:
                 await until_done(lambda: link.write_link(pbx_id=self.pbx.pk, epoch=epoch, news=self._news()))
                 told, told_at = changed, loop.time()
@@ -104,6 +104,7 @@ class Lead:
             unwritten=len(self.outbox),
             dropped_facts=self._dropped_before + self.outbox.dropped,
             dropped_at=instant(self.outbox.dropped_at) if self.outbox.dropped_at else None,
+            may_send=self.hearing.may_send(),
         )
 
     async def _keep_lock(self) -> None:

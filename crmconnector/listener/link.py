@@ -26,6 +26,7 @@ class LinkNews:
     unwritten: int = 0
     dropped_facts: int = 0
     dropped_at: datetime | None = None
+    may_send: list[str] | None = None  # None: not known, what was written before stays
 
 
 def write_link(*, pbx_id: int, epoch: int, news: LinkNews) -> None:
@@ -41,6 +42,8 @@ def write_link(*, pbx_id: int, epoch: int, news: LinkNews) -> None:
     }
     optional = {"heard_at": news.heard_at, "version": news.version[:80], "dropped_at": news.dropped_at}
     changes |= {name: value for name, value in optional.items() if value}
+    if news.may_send is not None:
+        changes["may_send"] = news.may_send
     if not PbxLink.objects.filter(pbx_id=pbx_id, epoch=epoch).update(**changes):
         raise Fenced(f"epoch {epoch} of PBX {pbx_id} is over")
 

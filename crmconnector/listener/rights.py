@@ -6,9 +6,18 @@ happened did not come. The words are those of asterisk/ami_rights.py.
 
 from dataclasses import dataclass
 
-from crmconnector.asterisk.ami_rights import LEAST_WRITE, Rights, missing_sentence, read_sentence, write_sentences
+from crmconnector.asterisk.ami_rights import (
+    LEAST_WRITE,
+    VERBS_WRITE,
+    Rights,
+    missing_sentence,
+    read_sentence,
+    write_sentences,
+)
+from crmconnector.calls.verbs import PBX_ACTIONS
 
-WANTED = frozenset(LEAST_WRITE.split(","))
+WANTED = frozenset(LEAST_WRITE.split(","))  # without these something is wrong
+USED = frozenset(VERBS_WRITE.split(","))  # these are never too much
 # Events by the read class that brings them; one of each is proof enough.
 HEARD_AS = {"Newchannel": "call", "QueueCallerJoin": "agent", "AgentCalled": "agent"}
 
@@ -27,7 +36,7 @@ class Signs:
 
 def remarks(signs: Signs) -> tuple[str, ...]:
     """Sentences for people: what is wrong and what to do; none when all is well."""
-    said = write_sentences(signs.rights, WANTED) if signs.rights is not None else ()
+    said = write_sentences(signs.rights, WANTED, USED) if signs.rights is not None else ()
     if signs.rights is None and signs.list_refused:
         said = (missing_sentence("reporting"),)
     silent = [
@@ -40,3 +49,9 @@ def remarks(signs: Signs) -> tuple[str, ...]:
         if is_silent
     ]
     return (*said, *(read_sentence(right) for right in silent))
+
+
+def may_send(rights: Rights | None) -> list[str] | None:
+    """The AMI actions that our user may send, of those that the verbs of a call take, in lower case; None: not known.
+    A verb whose action is not there is not offered by the PBX."""
+    return None if rights is None else sorted(PBX_ACTIONS & rights.actions)

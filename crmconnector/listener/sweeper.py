@@ -4,93 +4,152 @@ Nothing is ever sent again: only a command that was never granted is handed out 
 """
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from django.db.models import Q
-
-from crmconnector.calls.models import CallCommand, CommandState
-from crmconnector.calls.services import move_command
-from crmconnector.common.clock import COMMAND_RECONCILE_SECONDS, COMMAND_TRUTH_SECONDS, utc_now
+from crmconnector.calls.aftermath import by_rows, still_as_before
+from crmconnector.calls.confirmation import Disproof
+from crmconnector.calls.models import CallCommand, CommandPath, CommandState
+from crmconnector.calls.open_commands import is_heard, meant_of_rows, placed_since, standing_of
+from crmconnector.calls.sentences import expired, not_sure_yet, still_not_sure
+from crmconnector.calls.services import LIVE, SEQUENCES, move_command, settle_commands
+from crmconnector.common.clock import (
+    COMMAND_RECONCILE_SECONDS,
+    COMMAND_TRUTH_SECONDS,
+    SEQUENCE_LEASE_SECONDS,
+    utc_now,
+)
 from crmconnector.contacts.imports.services import forget_old
 from crmconnector.listener.models import Heartbeat
-from crmconnector.pbx.models import PbxLink
 from crmconnector.screenpop.publisher import touch_pops, wake
 from phones.orders import end_stale_orders, note_relayed, orders_to_relay
 from tasks.call_control import enqueue
 from tasks.device_control import enqueue_orders
+from tasks.reconcile import first_look_seconds, reconcile_now
 
 RELAY_AGAIN_SECONDS = 2.0
 HEARTBEAT_SECONDS = 3.0
 FORGET_SECONDS = 3600.0
+LAST_LOOK_SECONDS = 8.0  # so that its answer is there by COMMAND_RECONCILE_SECONDS
 MOST_AT_ONCE = 500
+NOBODY = "Not sent yet: no worker has taken it up. It is withdrawn by itself if that lasts."
 
 
 def sweep() -> None:
     """One round. Each step looks at open commands only (a partial index)."""
     now = utc_now()
     commands = list(
-        CallCommand.objects.filter(
-            Q(state__in=[CommandState.REQUESTED, CommandState.GRANTED, CommandState.SENT])
-            | Q(state=CommandState.UNKNOWN, settled=False)
-        )
-        .select_related("leg", "leg__pbx__link")
+        CallCommand.objects.filter(LIVE)
+        .select_related("leg__call", "other_leg", "part_of__other_leg", "pbx__link")
         .order_by("requested_at")[:MOST_AT_ONCE]
     )
     changed = [command for command in commands if _ended_or_told(command, now)]
-    wake(touch_pops(legs=[(command.leg.call_id, command.user_id) for command in changed], now=now))
-    _relay([command for command in commands if command not in changed], now)
+    wake(_touch(changed, now))
+    same = [command for command in commands if command not in changed]
+    _relay(same, now)
+    _look_after([command for command in commands if command.state != CommandState.REQUESTED], now)
     _sweep_orders(now)
     _give_sign_of_life(now)
     _forget_old_files(now)
 
 
+def _touch(changed: list[CallCommand], now: datetime) -> set[int]:
+    """Whom to wake: everybody whose command changed, whether or not a call is known for it yet."""
+    cards = [(command.leg.call_id, command.user_id) for command in changed if command.leg is not None]
+    users = touch_pops(legs=cards, now=now) if cards else set()
+    return users | {command.user_id for command in changed}
+
+
 def _ended_or_told(command: CallCommand, now: datetime) -> bool:
-    """Whether this command changed: withdrawn, "not sure yet", or settled."""
+    """Whether this command changed: withdrawn, proved by the rows, "not sure yet", or settled."""
     if command.state == CommandState.REQUESTED:
         return _withdraw_or_explain(command, now)
-    age = (now - (command.granted_at or command.requested_at)).total_seconds()
-    if age >= COMMAND_RECONCILE_SECONDS:
+    if _shown_by_rows(command, now):
+        return True
+    if _looked_for(command, now) >= COMMAND_RECONCILE_SECONDS:
         return _settle(command, now)
+    age = (now - (command.granted_at or command.requested_at)).total_seconds()
     if age >= COMMAND_TRUTH_SECONDS and command.state != CommandState.UNKNOWN:
         return _say_not_sure(command, now)
     return False
+
+
+def _looked_for(command: CallCommand, now: datetime) -> float:
+    """Seconds since its effect could be seen. Keys are pressed one after the other for as long as the lease lasts: the
+    worker that presses them is not given up before that."""
+    began = command.granted_at or command.requested_at
+    if command.sent_at is None and command.path == CommandPath.PHONE and command.kind in SEQUENCES:
+        began += timedelta(seconds=SEQUENCE_LEASE_SECONDS)
+    return (now - began).total_seconds()
 
 
 def _withdraw_or_explain(command: CallCommand, now: datetime) -> bool:
     if now >= command.not_after:
         return move_command(
             command_id=command.pk, from_states=(CommandState.REQUESTED,), to=CommandState.EXPIRED, now=now,
-            reason_code="expired", sentence="Nothing happened in time, so it was withdrawn. Not answered.",
+            reason_code="expired", sentence=expired(command.kind),
         )  # fmt: skip
-    if command.sentence or (now - command.requested_at).total_seconds() < COMMAND_TRUTH_SECONDS:
+    if command.sentence == NOBODY or (now - command.requested_at).total_seconds() < COMMAND_TRUTH_SECONDS:
         return False
-    sentence = "Not sent yet: no worker has taken it up. It is withdrawn by itself if that lasts."
-    return bool(CallCommand.objects.filter(pk=command.pk, state=CommandState.REQUESTED).update(sentence=sentence))
+    return bool(CallCommand.objects.filter(pk=command.pk, state=CommandState.REQUESTED).update(sentence=NOBODY))
+
+
+def _shown_by_rows(command: CallCommand, now: datetime) -> bool:
+    """What the rows prove a moment after the events: that a call goes on without us, or that nobody is left to be put
+    together with. No statement for a command whose rows say nothing."""
+    meant = meant_of_rows(command)
+    standing = standing_of(command, heard=is_heard(getattr(command.pbx, "link", None)), now=now)
+    verdict = by_rows(meant, standing, at=now.timestamp())
+    return bool(verdict and settle_commands({command.pk: verdict}, now, by="sweeper"))
 
 
 def _say_not_sure(command: CallCommand, now: datetime) -> bool:
-    said = "Your phone said yes" if command.state == CommandState.SENT else "No answer from your phone"
+    phone, replied = command.path == CommandPath.PHONE, command.state == CommandState.SENT
     return move_command(
         command_id=command.pk, from_states=(CommandState.GRANTED, CommandState.SENT), to=CommandState.UNKNOWN, now=now,
         reason_code=command.reason_code or "no_proof",
-        sentence=f"{said}, but the PBX has not confirmed it. It may or may not have answered. "
-        "We watch the PBX; do not press again.",
+        sentence=not_sure_yet(command.kind, phone=phone, replied=replied),
     )  # fmt: skip
 
 
 def _settle(command: CallCommand, now: datetime) -> bool:
-    """After ten seconds: if we hear the PBX and the leg still rings, it surely was not answered; else not sure."""
-    live = (CommandState.GRANTED, CommandState.SENT, CommandState.UNKNOWN)
-    link = getattr(command.leg.pbx, "link", None)
-    heard = link is not None and link.state == PbxLink.State.CONNECTED
-    if heard and command.leg.ended_at is None and command.leg.state == "ringing":
-        return move_command(
-            command_id=command.pk, from_states=live, to=CommandState.FAILED, now=now, reason_code="no_effect",
-            sentence="It did not answer: the PBX still hears your phone ring. You can press again.",
-        )  # fmt: skip
+    """After ten seconds. The PBX's list and the phone's lines were asked before; now the rows have the last word: what
+    surely is as it was did not happen, everything else stays unsure."""
+    placed = placed_since(command, meant_of_rows(command))
+    if placed:
+        return bool(settle_commands({command.pk: placed}, now, by="sweeper"))
+    heard = is_heard(getattr(command.pbx, "link", None))
+    unchanged = still_as_before(meant_of_rows(command), standing_of(command, heard=heard, now=now))
+    if unchanged:
+        verdict = Disproof(command.leg.uniqueid if command.leg else "", now.timestamp(), f"{unchanged}.")
+        return bool(settle_commands({command.pk: verdict}, now, by="sweeper", code="no_effect"))
+    phone, replied = command.path == CommandPath.PHONE, _was_replied(command)
     return move_command(
-        command_id=command.pk, from_states=live, to=CommandState.UNKNOWN, now=now, settled=True,
-        sentence="Not sure: neither your phone nor the PBX told us whether it answered. Look at your phone.",
+        command_id=command.pk, from_states=(CommandState.GRANTED, CommandState.SENT, CommandState.UNKNOWN),
+        to=CommandState.UNKNOWN, now=now, settled=True,
+        sentence=still_not_sure(command.kind, phone=phone, replied=replied),
     )  # fmt: skip
+
+
+def _was_replied(command: CallCommand) -> bool:
+    """Whether phone or PBX said yes: that was noted before the row became doubtful."""
+    return command.changes.filter(state=CommandState.SENT).exists()
+
+
+def _look_after(commands: list[CallCommand], now: datetime) -> None:
+    """Have the PBX's list and the phone's lines asked, by a worker: the sweeper speaks to neither. Twice: soon, for a
+    proof alone, and late, when what cannot be seen surely did not happen."""
+    due: dict[UUID, bool] = {}
+    for command in commands:
+        age = _looked_for(command, now)
+        final = age >= LAST_LOOK_SECONDS
+        mark = LAST_LOOK_SECONDS if final else first_look_seconds(command)
+        began = now - timedelta(seconds=age - mark)
+        if mark <= age < COMMAND_RECONCILE_SECONDS and (command.relayed_at is None or command.relayed_at < began):
+            due[command.pk] = final
+    for final in (False, True):
+        ids = [command_id for command_id, last in due.items() if last is final]
+        if ids and reconcile_now(ids, final=final):
+            CallCommand.objects.filter(pk__in=ids).update(relayed_at=now)
 
 
 def _relay(commands: list[CallCommand], now: datetime) -> None:

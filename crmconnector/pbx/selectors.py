@@ -8,7 +8,7 @@ from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from crmconnector.asterisk.ami_rights import LEAST_READ, LEAST_WRITE
+from crmconnector.asterisk.ami_rights import LEAST_READ, VERBS_WRITE, verb_sentences
 from crmconnector.pbx.models import LinkGap, Pbx, PbxLink
 
 HEARD_STALE_SECONDS = 20.0  # the listener writes `heard_at` every other second; older means nobody listens
@@ -89,10 +89,16 @@ def manager_lines(*, username: str, permit: str) -> str:
             "deny = 0.0.0.0/0.0.0.0",
             f"permit = {permit}",
             f"read = {LEAST_READ}",
-            f"write = {LEAST_WRITE}",
+            f"write = {VERBS_WRITE}",
             "writetimeout = 5000",
         ]
     )
+
+
+def verbs_missing(pbx: Pbx) -> tuple[str, ...]:
+    """What cannot be commanded through this PBX, for our user there may not, with the cure; empty while not known."""
+    link = getattr(pbx, "link", None)
+    return () if link is None or link.may_send is None else verb_sentences(link.may_send)
 
 
 def _view(pbx: Pbx, link: PbxLink | None, *, heard: bool, lamp: str, tone: str, words: str) -> LinkView:

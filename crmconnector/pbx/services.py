@@ -52,3 +52,17 @@ def add_queue(*, pbx: Pbx, name: str, label: str) -> Queue:
     """Give a queue of the PBX a readable name; again for the same queue changes it."""
     queue, _made = Queue.objects.update_or_create(pbx=pbx, name=name, defaults={"label": label})
     return queue
+
+
+def set_dial_rules(*, pbx: Pbx, dial_prefix: str, dial_style: str) -> Pbx:
+    """How our people's phones dial out through this PBX."""
+    pbx.dial_prefix, pbx.dial_style = dial_prefix, dial_style
+    pbx.save(update_fields=["dial_prefix", "dial_style"])
+    return pbx
+
+
+def set_line_prefix(*, line: Line, dial_prefix: str) -> Line:
+    """What is dialled before a number so that this line's number is shown; empty: it cannot be chosen."""
+    line.dial_prefix = dial_prefix
+    line.save(update_fields=["dial_prefix"])
+    return line

@@ -2,8 +2,9 @@
 
 Every word is listed here once; crmconnector.screenpop.explain has the sentence of each.
 
-A leg of a person gets no card when
-- it is the first leg of an own click-to-call (`own_click`), or the person placed the call (`own_call`, no leg at all);
+Who placed a call gets a card whatever the rules say (`placed`). A leg of a person gets no card when
+- it was the first leg of an own click-to-call (`own_click`), or the person had placed the call (`own_call`): so it was
+  until placed calls had cards, and it still is when a call is found whose placer has no leg of it;
 - the account is closed (`account_closed`);
 - quiet hours (`quiet_hours`) or a rule (`rule`) say so, or the rule waits for an answer (`waits_for_answer`), which
   then did not come (`not_answered`);
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field
 
 from crmconnector.screenpop.rules import ANSWER, NEVER, QUIET, Verdict
 
-SHOWN = ("ring", "answer", "picked_up", "followed")
+SHOWN = ("ring", "answer", "picked_up", "followed", "placed")
 NOT_SHOWN = (
     "rule", "quiet_hours", "waits_for_answer", "not_answered", "answered_elsewhere", "gave_up_first", "too_late",
     "did_not_ring", "own_click", "own_call", "not_assigned", "account_closed", "gap", "before_we_listened",
@@ -42,6 +43,7 @@ class LegView:
     outcome: str = ""  # empty while it is not written
     answered_by: str = ""  # endpoint of who took it
     picked_up: bool = False  # taken from another phone that rang
+    placed: bool = False  # this phone began the call
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,9 @@ class Reason:
 
 def why_shown(legs: Sequence[LegView], verdict: Verdict) -> Reason:
     """A card was made just now."""
+    own = next((leg for leg in legs if leg.placed and not leg.over), None)
+    if own is not None:
+        return Reason("placed", own.endpoint)
     leg = next((leg for leg in legs if leg.pops and leg.rang and not leg.over), legs[0])
     word = "picked_up" if leg.picked_up else ("answer" if verdict.when == ANSWER else "ring")
     return Reason(word, leg.endpoint, _rule(verdict))
@@ -73,7 +78,7 @@ def why_not(legs: Sequence[LegView], verdict: Verdict, *, active: bool, unheard:
     may = [leg for leg in legs if leg.pops]
     if not may:
         return Reason("own_click", legs[0].endpoint)
-    rang = [leg for leg in may if leg.rang]
+    rang = [leg for leg in may if leg.rang or leg.placed]
     over = all(leg.over for leg in may)
     if over and known in _SETTLED and not (known == "too_late" and rang and rang[-1].outcome):
         return None
@@ -81,6 +86,8 @@ def why_not(legs: Sequence[LegView], verdict: Verdict, *, active: bool, unheard:
         return Reason("account_closed", may[0].endpoint)
     if not rang:
         return _never_rang(may, unheard)
+    if any(leg.placed for leg in rang):
+        return Reason("too_late", rang[0].endpoint, {"outcome": rang[0].outcome}) if over else None
     if known == "waits_for_answer" and over:
         return Reason("not_answered", rang[0].endpoint, _rule(verdict))
     if verdict.because == QUIET:

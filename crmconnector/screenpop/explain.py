@@ -24,6 +24,7 @@ LABELS = {
     "answer": gettext_lazy("Shown when answered"),
     "picked_up": gettext_lazy("Shown: taken from another phone"),
     "followed": gettext_lazy("Shown: put through to this person"),
+    "placed": gettext_lazy("Shown: this person called"),
     "rule": gettext_lazy("A rule says never"),
     "quiet_hours": gettext_lazy("Quiet hours"),
     "waits_for_answer": gettext_lazy("Waits for the answer"),
@@ -169,6 +170,7 @@ def _delivered(who: str, made: datetime, desks: Sequence[Desk], *, lost: bool) -
 _WHY_SHOWN = {
     "picked_up": gettext_noop("The call was taken from another phone that rang."),
     "followed": gettext_noop("The call was put through; the card went on with the other caller."),
+    "placed": gettext_noop("This person placed the call."),
 }
 
 

@@ -38,7 +38,7 @@ class FactsOfBatch:
 
     def of(self, legs: Sequence[Leg], *, known: Mapping[str, Any] | None) -> CardFacts:
         """`known` is what the card already says; a closed leg adds its end, not a new look-up."""
-        latest = max(legs, key=lambda leg: (leg.ended_at is None, leg.rang_at))
+        latest = max(legs, key=lambda leg: (leg.ended_at is None, self._began(leg)))
         call, line = self._call(latest), self._line(latest)
         kept = known if known and (latest.ended_at or self._still_that_colleague(latest, known)) else None
         return CardFacts(
@@ -54,7 +54,7 @@ class FactsOfBatch:
             test=call.test,
             dismissed=bool((known or {}).get("dismissed")),
             sent_by=self._sender(call, legs),
-            sent_to=handover.receiver(self._parts(legs), self._others(call, legs)),
+            sent_to=handover.receiver(self._parts(_first_hand(legs)), self._others(call, legs)),
         )
 
     def leg_facts(self, legs: Iterable[Leg]) -> list[LegFacts]:
@@ -63,10 +63,11 @@ class FactsOfBatch:
                 leg_id=leg.pk,
                 state=leg.state,
                 outcome=leg.outcome,
-                rang_at=_epoch(leg.rang_at) or 0.0,
+                rang_at=self._began(leg),
                 answered_at=_epoch(leg.answered_at),
                 ended_at=_epoch(leg.ended_at),
                 answered_by=self._who(leg.answered_by_endpoint),
+                placed=leg.placed,
             )
             for leg in legs
         ]
@@ -118,10 +119,17 @@ class FactsOfBatch:
         return sorted(found.values(), key=lambda one: (not one.own, -one.at))
 
     def _number(self, leg: Leg) -> str:
-        return leg.far_number or self._call(leg).caller_number
+        call = self._call(leg)
+        return leg.far_number or (call.dialled if leg.placed else call.caller_number)
 
     def _withheld(self, leg: Leg) -> bool:
-        return leg.far_restricted or self._readings[leg.uniqueid].kind is NumberKind.WITHHELD
+        """Nothing at all in place of a number is withheld by a caller; of whom one calls it is not known yet."""
+        known = bool(self._number(leg)) or not leg.placed
+        return leg.far_restricted or (known and self._readings[leg.uniqueid].kind is NumberKind.WITHHELD)
+
+    def _began(self, leg: Leg) -> float:
+        """When it rang; a phone that dialled by itself rang never, and began the call."""
+        return _epoch(leg.rang_at) or (_epoch(self._call(leg).started_at) if leg.placed else None) or 0.0
 
     def _is_colleague(self, leg: Leg) -> bool:
         """A seat at the other end: whatever number it shows, no contact is looked for."""
@@ -137,26 +145,26 @@ class FactsOfBatch:
     # --- who had which part -------------------------------------------------------------------------------------
 
     def _sender(self, call: Call, legs: Sequence[Leg]) -> handover.Handover | None:
-        found = handover.sender(self._parts(legs), self._others(call, legs))
+        found = handover.sender(self._parts(_first_hand(legs)), self._others(call, legs))
         if found or call.direction != "outbound" or call.answered_at is None or not call.placed_by_id:
             return found
-        mine = max(legs, key=lambda leg: _epoch(leg.rang_at) or 0.0)
+        mine = max(legs, key=self._began)
         if call.placed_by_id == mine.user_id or mine.rang_at is None or mine.rang_at < call.answered_at:
             return None
-        # Who dialled out has no leg of the call: the own channel began it.
+        # Still in the call, or of a time when who dialled out had no leg of it.
         return handover.Handover(call.placed_by_id, self._staff.get(call.placed_by_id, NOBODY).name, "", None)
 
     def _others(self, call: Call, legs: Sequence[Leg]) -> list[handover.Part]:
         user_id = legs[0].user_id
-        others = [leg for leg in self.ledger.legs_of(call) if leg.user_id and leg.user_id != user_id and leg.rang_at]
-        return self._parts(others)
+        others = [leg for leg in self.ledger.legs_of(call) if leg.user_id and leg.user_id != user_id]
+        return self._parts(leg for leg in others if leg.rang_at or leg.placed)
 
     def _parts(self, legs: Iterable[Leg]) -> list[handover.Part]:
         return [
             handover.Part(
                 leg.user_id,
                 self._staff.get(leg.user_id or 0, NOBODY).name,
-                _epoch(leg.rang_at) or 0.0,
+                self._began(leg),
                 _epoch(leg.answered_at),
                 _epoch(leg.ended_at),
             )
@@ -206,6 +214,11 @@ def _person(person: Person) -> PersonFacts:
         person.external_id,
         person.external_link,
     )
+
+
+def _first_hand(legs: Sequence[Leg]) -> list[Leg]:
+    """Without consultations that became part of the call: these began in another one, at a time of their own."""
+    return [leg for leg in legs if not leg.placed] or [min(legs, key=lambda leg: leg.pk)]
 
 
 def _epoch(at: datetime | None) -> float | None:

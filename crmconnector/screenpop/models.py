@@ -18,6 +18,7 @@ class Pop(models.Model):
 
     class State(models.TextChoices):
         RINGING = "ringing", _("ringing")
+        DIALLING = "dialling", _("calling")
         TALKING = "talking", _("talking")
         HELD = "held", _("on hold")
         CLOSED = "closed", _("closed")

@@ -18,12 +18,13 @@ class LegFacts:
     """One leg of the user in this call. Times are epoch seconds."""
 
     leg_id: int
-    state: str  # ringing, talking, held, ended
+    state: str  # ringing, dialling, talking, held, ended
     outcome: str
-    rang_at: float
+    rang_at: float  # or dialled
     answered_at: float | None
     ended_at: float | None
     answered_by: str  # name of who took it, when somebody else did
+    placed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +116,10 @@ ABOUT_THE_CALLER = ("caller", "people", "rule", "last_calls", "calls_before", "h
 
 
 def card_state(legs: Sequence[LegFacts]) -> str:
-    """One card per call and person: talking on any of the person's phones beats ringing on another."""
+    """One card per call and person: talking on any of the person's phones beats ringing on another. So does calling:
+    who calls a group that they are in sees whom they call."""
     states = {leg.state for leg in legs}
-    for state in ("talking", "held", "ringing"):
+    for state in ("talking", "held", "dialling", "ringing"):
         if state in states:
             return state
     return "closed"
@@ -135,15 +137,18 @@ def card_payload(facts: CardFacts) -> dict[str, object]:
     legs = facts.legs
     answered = [leg.answered_at for leg in legs if leg.answered_at is not None]
     state = card_state(legs)
+    # A consultation that became part of this call is a placed leg too: the first leg says whose call it was.
+    placed = min(legs, key=lambda leg: leg.leg_id).placed
     return {
         "state": state,
+        "placed": placed,
         "direction": facts.direction,
         "line": {"label": facts.line_label or facts.did, "did": facts.did} if facts.did else None,
         "queue": facts.queue or None,
         "extension": facts.extension,
         "test": facts.test,
         "queued_at": facts.queued_at,
-        "rang_at": min(leg.rang_at for leg in legs),
+        "rang_at": min(leg.rang_at for leg in legs if leg.placed == placed),
         "answered_at": min(answered) if answered else None,
         "ended_at": max(leg.ended_at or 0.0 for leg in legs) if state == "closed" else None,
         "sent_by": _handover(facts.sent_by),
@@ -260,6 +265,16 @@ _REASONS = {
     "answered_unconnected": "ended",
     "unseen": "unseen",
 }
+# Of a call that the person placed: what the other end did, or that it was given up here.
+_REASONS_PLACED = {
+    "cancelled": "hung_up",
+    "rejected": "far_rejected",
+    "busy": "far_busy",
+    "no_answer": "far_no_answer",
+    "failed": "far_failed",
+    "answered_unconnected": "not_connected",
+    "unseen": "unseen",
+}
 
 
 def _closed(legs: Sequence[LegFacts], sent_to: Handover | None, *, test: bool) -> dict[str, object]:
@@ -273,7 +288,7 @@ def _closed(legs: Sequence[LegFacts], sent_to: Handover | None, *, test: bool) -
         if sent_to is not None:
             return {"reason": "transferred", "who": sent_to.name, "seconds": seconds, "talks": sent_to.talks}
         return {"reason": "ended", "who": "", "seconds": seconds}
-    reason = _REASONS.get(leg.outcome, "ended")
+    reason = (_REASONS_PLACED if leg.placed else _REASONS).get(leg.outcome, "ended")
     return {"reason": reason, "who": leg.answered_by, "seconds": _whole(leg.ended_at, leg.rang_at)}
 
 

@@ -26,6 +26,7 @@ from crmconnector.screenpop.rules import may_open
 
 WAKE_CHANNEL = "screenpop.wake"
 VERSION_LOCK = 7001  # advisory lock class: versions of one user's cards are committed in their order
+OPEN_PLACED = ("dialling", "talking", "held")
 log = structlog.get_logger(__name__)
 
 
@@ -70,6 +71,9 @@ def _people_in_question(ledger: CallLedger, there: Mapping[tuple[int, int], Pop]
 
 
 def _opens(book: RuleBook, user_id: int, legs: Sequence[Leg]) -> bool:
+    """Rules are about calls that come in. Whoever calls gets a card, to command the call by."""
+    if any(leg.placed and leg.state in OPEN_PLACED for leg in legs):
+        return book.active(user_id)
     verdict = book.verdict(user_id=user_id, call=legs[0].call)
     return book.active(user_id) and may_open(verdict, [leg.state for leg in legs])
 
@@ -153,11 +157,11 @@ def _fill(pop: Pop, payload: dict[str, object], leg_id: int | None, now: datetim
 
 
 def _legs_by_call_and_user(ledger: CallLedger) -> Mapping[tuple[int, int], Sequence[Leg]]:
-    """The legs that make a card: on a user's phone, of a call from somebody else."""
+    """The legs that make a card: on a user's phone, that rang or began the call."""
     found: dict[tuple[int, int], list[Leg]] = defaultdict(list)
     for call in ledger.touched():
         for leg in ledger.legs_of(call):
-            if leg.user_id is not None and leg.pops and leg.rang_at is not None:
+            if leg.user_id is not None and leg.pops and (leg.placed or leg.rang_at is not None):
                 found[call.pk, leg.user_id].append(leg)
     return found
 

@@ -17,7 +17,8 @@ from crmconnector.screenpop.rulebook import RuleBook
 
 # Only these can change whether, or why, somebody has a card.
 _TELLING = (
-    ev.CallStarted, ev.CallChanged, ev.LegRinging, ev.LegAnswered, ev.LegEnded, ev.CallMerged, ev.CallEnded,
+    ev.CallStarted, ev.CallChanged, ev.LegRinging, ev.LegPlaced, ev.LegAnswered, ev.LegEnded, ev.CallMerged,
+    ev.CallEnded,
 )  # fmt: skip
 GAP_NEAR_SECONDS = 60  # a gap that ended so long ago may still be why a ring was not heard
 Key = tuple[int, int | None, str]  # call, user; of nobody: call, None, endpoint
@@ -65,7 +66,7 @@ class _Found:
         if call.placed_by_id and call.linkedid in self._begun and call.placed_by_id not in with_legs:
             self._placed.append(call)
         for leg in legs:
-            if leg.user_id is None and leg.uniqueid in self._legs_told:
+            if leg.user_id is None and not leg.placed and leg.uniqueid in self._legs_told:
                 self._strangers[call.pk, leg.endpoint] = leg
 
     def _is_open_question(self, call: Call, user_id: int) -> bool:
@@ -167,6 +168,7 @@ class _Found:
         return LegView(
             leg.endpoint, pops=leg.pops, rang=leg.rang_at is not None, answered=leg.answered_at is not None, over=over,
             outcome=leg.outcome, answered_by=leg.answered_by_endpoint, picked_up=leg.uniqueid in self._picked_up,
+            placed=leg.placed,
         )  # fmt: skip
 
 

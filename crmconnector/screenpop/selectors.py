@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 
 from django.db.models import Max, Q
 
-from crmconnector.calls.models import CallCommand, CommandState
+from crmconnector.calls.models import CallCommand, CommandKind
 from crmconnector.common.clock import utc_now
+from crmconnector.screenpop.callbar import NO_BAR, CallBar, is_live, key_of, still_true
+from crmconnector.screenpop.callbar_rows import bars_of
 from crmconnector.screenpop.models import Pop
 from crmconnector.screenpop.present import presented
 from crmconnector.users.models import User
@@ -32,6 +34,7 @@ class AnswerOffer:
     possible: bool
     why_not: str
     key: str
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,10 @@ class Card:
     payload: dict
     command: CallCommand | None
     answer: AnswerOffer
+    bar: CallBar = NO_BAR
 
     def context(self) -> dict[str, object]:
-        return {"pop": self.pop, "card": self.payload, "command": self.command, "answer": self.answer}
+        return {"pop": self.pop, "card": self.payload, "command": self.command, "answer": self.answer, "bar": self.bar}
 
 
 def open_cards(*, user: User) -> list[Card]:
@@ -53,7 +57,7 @@ def open_cards(*, user: User) -> list[Card]:
     recent = Q(state=Pop.State.CLOSED, changed_at__gte=now - timedelta(seconds=TALKED_STAYS_SECONDS))
     pops = Pop.objects.filter(~Q(state=Pop.State.CLOSED) | recent, user=user).order_by("-version")[:MOST_CARDS]
     cards = _cards([pop for pop in pops if _still_asks(pop, now)])
-    order = [Pop.State.RINGING, Pop.State.TALKING, Pop.State.HELD, Pop.State.CLOSED]
+    order = [Pop.State.RINGING, Pop.State.DIALLING, Pop.State.TALKING, Pop.State.HELD, Pop.State.CLOSED]
     return sorted(cards, key=lambda card: order.index(Pop.State(card.pop.state)))
 
 
@@ -93,28 +97,31 @@ def _cards(pops: Iterable[Pop]) -> list[Card]:
     rows = list(pops)
     calls = {pop.call_id for pop in rows}
     commands: dict[tuple[int, int], list[CallCommand]] = {}
-    for command in CallCommand.objects.filter(leg__call__in=calls).select_related("leg").order_by("requested_at"):
-        commands.setdefault((command.leg.call_id, command.user_id), []).append(command)
+    asked = CallCommand.objects.filter(leg__call__in=calls).select_related("leg", "other_leg")
+    for command in asked.order_by("requested_at"):
+        if command.leg is not None:
+            commands.setdefault((command.leg.call_id, command.user_id), []).append(command)
+    bars = bars_of(rows, commands, now=utc_now())
     drawn = zip(rows, presented(rows), strict=True)
-    return [_card(pop, payload, commands.get((pop.call_id, pop.user_id), [])) for pop, payload in drawn]
+    return [
+        _card(pop, payload, commands.get((pop.call_id, pop.user_id), []), bars.get(pop.pk, NO_BAR))
+        for pop, payload in drawn
+    ]
 
 
-def _card(pop: Pop, payload: dict, commands: list[CallCommand]) -> Card:
-    last = commands[-1] if commands else None
-    return Card(pop, payload, last, _offer(pop, last, len(commands)))
+def _card(pop: Pop, payload: dict, commands: list[CallCommand], bar: CallBar) -> Card:
+    last = still_true(commands[-1] if commands else None, bar)
+    return Card(pop, payload, last, _offer(pop, commands), bar)
 
 
-def _offer(pop: Pop, last: CallCommand | None, tries: int) -> AnswerOffer:
+def _offer(pop: Pop, commands: list[CallCommand]) -> AnswerOffer:
     """The key names leg and try: two tabs press the same command; a second try after an end is a new one."""
-    live = last is not None and (
-        last.state in (CommandState.REQUESTED, CommandState.GRANTED, CommandState.SENT)
-        or (last.state == CommandState.UNKNOWN and not last.settled)
-    )
-    key = f"answer:{pop.leg_id}:{tries if not live else tries - 1}"
+    answers = [one for one in commands if one.kind == CommandKind.ANSWER]
+    key = key_of(CommandKind.ANSWER, pop.leg_id, answers)
     if pop.state != Pop.State.RINGING or pop.leg_id is None:
         return AnswerOffer(False, "It no longer rings on your phone.", key)
     if pop.payload.get("test"):
         return AnswerOffer(False, "This is a test: nobody is calling.", key)
-    if live:
-        return AnswerOffer(False, "Your phone has been asked; do not press again.", key)
+    if answers and is_live(answers[-1]):
+        return AnswerOffer(False, "Your phone has been asked; do not press again.", key, asked=True)
     return AnswerOffer(True, "", key)

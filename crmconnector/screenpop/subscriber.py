@@ -65,6 +65,7 @@ class Feed:
     sent: int | None = None  # None: from now on
     behind: bool = True
     ended: bool = False
+    looks: bool = False  # something beside the cards changed: the desk is told to look for itself
     checked_at: float = field(default_factory=time.monotonic)
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     _waiting: dict[int, tuple[int, str]] = field(default_factory=dict)
@@ -83,6 +84,10 @@ class Feed:
         self._waiting.clear()
         self.woken.set()
 
+    def look(self) -> None:
+        self.looks = True
+        self.woken.set()
+
     def end(self) -> None:
         self.ended = True
         self.woken.set()
@@ -94,7 +99,8 @@ class Feed:
         fresh = [(version, text) for version, text in waiting.values() if self.sent is None or version > self.sent]
         if fresh:
             self.sent = fresh[-1][0]
-        return [text for _, text in fresh]
+        looks, self.looks = self.looks and not fresh, False  # a card makes the desk look anyway
+        return [text for _, text in fresh] + ([sent("look", {})] if looks else [])
 
     async def something(self) -> bool:
         """Wait for a card or the end; False when a sign of life is due instead."""
@@ -125,6 +131,7 @@ class Hub:
     def __init__(self) -> None:
         self._people: dict[int, Person] = {}
         self._wanted: set[int] = set()
+        self._told: set[int] = set()  # of the wanted, those that somebody said something of
         self._tasks: list[asyncio.Task[None]] = []
         self._woken = asyncio.Event()
         self._replays = asyncio.Semaphore(REPLAYS_AT_ONCE)
@@ -202,7 +209,9 @@ class Hub:
                     self.wake(set(self._people))  # what was said while we were away
                     async for message in channel.listen():
                         if message["type"] == "message":
-                            self.wake({int(part) for part in message["data"].split(b",")})
+                            users = {int(part) for part in message["data"].split(b",")}
+                            self._told |= self._people.keys() & users
+                            self.wake(users)
             except Exception as error:  # whatever it is: the look below goes on, and so must this
                 log.warning("screenpop.wakes_lost", reason=type(error).__name__)
             await asyncio.sleep(LOOK_SECONDS)
@@ -235,18 +244,27 @@ class Hub:
             await self._woken.wait()
             self._woken.clear()
             wanted, self._wanted = self._wanted, set()
+            told, self._told = self._told, set()
             try:
-                await self._read(wanted)
+                self._let_look(told - set(await self._read(wanted)))
             except Exception as error:  # mostly the database; whatever it is, the others' cards must go on
                 log.warning("screenpop.database_away", reason=type(error).__name__)
                 await asyncio.sleep(LOOK_SECONDS)
+                self._told |= told
                 self.wake(wanted)
 
-    async def _read(self, user_ids: Collection[int]) -> None:
+    def _let_look(self, user_ids: Iterable[int]) -> None:
+        """Somebody was woken and no card was new: a call without a card was asked for, or came to an end."""
+        for user_id in self._people.keys() & set(user_ids):
+            for feed in self._people[user_id].feeds:
+                feed.look()
+
+    async def _read(self, user_ids: Collection[int]) -> Collection[int]:
+        """Hands over what is new; the users who had something."""
         people = {user_id: self._people[user_id] for user_id in user_ids if user_id in self._people}
         seen = {user_id: person.version for user_id, person in people.items() if person.version is not None}
         if not seen:
-            return
+            return set()
         found = await in_database(_drawn_since, seen, {user_id: people[user_id].renders() for user_id in seen})
         for user_id, cards in found.items():
             people[user_id].version = cards[-1].version
@@ -254,6 +272,7 @@ class Hub:
                 for drawn in cards:
                     feed.push(drawn)
         self.wake({user_id for user_id, cards in found.items() if len(cards) >= MOST_CARDS})
+        return found.keys()
 
 
 hub = Hub()

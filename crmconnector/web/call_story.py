@@ -58,7 +58,7 @@ def tell(call: Call, *, parts: Parts, why_unseen: str, queue: str = "", explaine
     steps += [_transferred(one, names) for one in call.transfers]
     steps += _waited(call, queue)
     steps += _ended(call, parts, why_unseen)
-    rang = [(leg.rang_at, leg.answered_at or leg.ended_at) for leg in legs if leg.rang_at]
+    rang = [(leg.rang_at, leg.answered_at or leg.ended_at) for leg in legs if leg.rang_at and not leg.placed]
     until = [end for _began_at, end in rang if end]
     seconds = (min(until) - min(began for began, _end in rang)).total_seconds() if until else None
     asked = sorted((command for leg in legs for command in leg.commands.all()), key=lambda one: one.requested_at)
@@ -68,7 +68,7 @@ def tell(call: Call, *, parts: Parts, why_unseen: str, queue: str = "", explaine
         steps=sorted(steps, key=lambda step: step.at),
         commands=commands,
         rang=max(0.0, seconds) if seconds is not None else None,
-        phones=len({leg.endpoint for leg in legs if leg.rang_at}),
+        phones=len({leg.endpoint for leg in legs if leg.rang_at and not leg.placed}),
     )
 
 
@@ -98,7 +98,30 @@ def _began(call: Call, queue: str) -> Step:
     return Step(call.started_at, "proven", "proven", what, " ".join(told), evidence)
 
 
+def _placed_steps(leg: Leg, why_unseen: str) -> list[Step]:
+    """Of the phone that began the call: whether it came through is told of the other ends."""
+    who, call = isolated(_who(leg)), leg.call
+    found = []
+    if leg.rang_at or leg.uniqueid == call.linkedid:  # a consultation that became part of the call is told beside it
+        why = _("The PBX called this phone first, to dial for it.") if leg.rang_at else ""
+        what = _("%(who)s: phone rings") if leg.rang_at else _("%(who)s called")
+        found.append(Step(leg.rang_at or call.started_at, "proven", "proven", what % {"who": who}, why, leg.endpoint))
+    if leg.ended_at:
+        unseen, gave_up = leg.outcome == "unseen", leg.outcome == "cancelled"
+        word = _("ended unseen") if unseen else _("hung up") if gave_up else _("left the call")
+        why = _("Nobody had answered yet.") if gave_up else _why_ended(leg, {}, why_unseen) if _says_more(leg) else ""
+        seen = "unknown" if unseen else ""
+        found.append(Step(leg.ended_at, seen, seen or "point", f"{who} {word}", why))
+    return found
+
+
+def _says_more(leg: Leg) -> bool:
+    return leg.outcome in ("answered", "unseen")
+
+
 def _leg_steps(leg: Leg, names: Mapping[str, str], why_unseen: str) -> list[Step]:
+    if leg.placed:
+        return _placed_steps(leg, why_unseen)
     who = isolated(_who(leg))
     found = []
     if leg.rang_at:

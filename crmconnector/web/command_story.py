@@ -6,7 +6,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from crmconnector.calls.models import CallCommand, CommandState
+from crmconnector.calls.models import CallCommand, CommandPath, CommandState
 from crmconnector.common.clock import utc_now
 from crmconnector.screenpop.explain import isolated
 from crmconnector.web.words import said_of
@@ -56,6 +56,12 @@ CHANGE_WHY = {
     CommandState.SENT: gettext_noop("Once. What the phone replied proves nothing yet."),
     CommandState.UNKNOWN: gettext_noop("The phone did not reply. It was not sent again."),
 }
+WHY_BY_PBX = {
+    **CHANGE_WHY,
+    CommandState.SENT: gettext_noop("Once, to the PBX. What it replied proves nothing yet."),
+    CommandState.UNKNOWN: gettext_noop("The PBX did not reply. It was not sent again."),
+}
+WHY_SECOND = gettext_noop("The phone did nothing, so the PBX was asked.")
 
 
 def tell_command(command: CallCommand) -> CommandView:
@@ -66,15 +72,18 @@ def tell_command(command: CallCommand) -> CommandView:
     for change in changes:
         last = change is changes[-1]
         state, icon = _dot(CommandState(change.state), solid=confirmed and not last)
-        why = change.evidence or _(CHANGE_WHY.get(CommandState(change.state), "")) if _has_words(change) else ""
+        why = change.evidence or _usual_why(command, CommandState(change.state))
         steps.append(Step(change.at, state, icon, _(CHANGE_WORDS[CommandState(change.state)]), why))
     told = "" if confirmed else said_of(command, now=utc_now()).text
     title = _("%(what)s, by %(who)s") % {"what": command.get_kind_display(), "who": isolated(command.user.display_name)}
     return CommandView(title, tone, drawing, _(word), steps, told)
 
 
-def _has_words(change: object) -> bool:
-    return bool(getattr(change, "evidence", "")) or getattr(change, "state", "") in CHANGE_WHY
+def _usual_why(command: CallCommand, state: CommandState) -> str:
+    if state == CommandState.REQUESTED and command.fallback_of_id is not None:
+        return _(WHY_SECOND)
+    words = (WHY_BY_PBX if command.path == CommandPath.PBX else CHANGE_WHY).get(state)
+    return _(words) if words else ""
 
 
 def _dot(state: CommandState, *, solid: bool) -> tuple[str, str]:

@@ -1,16 +1,18 @@
 """What stands around every page: navigation, the PBX links, the user's own phone. Lazy, and one query at most."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef
+from django.db.models import OuterRef, Subquery
 from django.db.models.functions import JSONObject
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from crmconnector.calls.models import DialSettings
 from crmconnector.common.clock import utc_now
 from crmconnector.pbx.models import Pbx
 from crmconnector.pbx.selectors import LinkView, pbxes_heard_here
@@ -42,6 +44,13 @@ class OwnPhone:
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class DialStop:
+    by: str
+    at: datetime
+    because: str
+
+
 def shell(request: HttpRequest) -> dict[str, object]:
     return {"shell": Shell(request)}
 
@@ -70,6 +79,7 @@ class Shell:
         if getattr(self._request.user, "is_administrator", False):
             run = [("phones", _("Phones"), "phones"), ("pbxes", _("PBXes"), "pbxes")]
             less = [("card-settings", _("Cards"), "note"), ("people", _("People"), "people")]
+            less.append(("dialling", _("Dialling"), "handset"))
             less.append(("health", _("Health"), "live"))
             entries = [self._entry(*entry) for entry in run] + [self._entry(*entry, tab=False) for entry in less]
             groups.append(Group(_("Run"), entries))
@@ -90,6 +100,12 @@ class Shell:
         return [news_of(pbx, now) for pbx in self._pbxes]
 
     @property
+    def dial_stop(self) -> DialStop | None:
+        """Who stopped all dialling, while it is stopped. Of the same query as the links."""
+        rows = [pbx.dial_stop for pbx in self._pbxes if pbx.dial_stop]  # type: ignore[attr-defined]
+        return DialStop(rows[0]["by"], datetime.fromisoformat(rows[0]["at"]), rows[0]["because"]) if rows else None
+
+    @property
     def own_phones(self) -> list[OwnPhone]:
         rows = [row for pbx in self._pbxes for row in pbx.own_phones]  # type: ignore[attr-defined]
         return [OwnPhone(row["extension"], row["model"] or row["name"]) for row in rows]
@@ -103,7 +119,10 @@ class Shell:
             phone__assignments__during__contains=utc_now(),
         ).order_by("position")
         row: Any = JSONObject(extension="extension", name="phone__name", model="phone__model")
-        return list(pbxes_heard_here().annotate(own_phones=ArraySubquery(own.values(row=row))))
+        stop: Any = JSONObject(by="stopped_by", at="stopped_at", because="stopped_because")
+        stopped = DialSettings.objects.filter(pk=1, stopped_at__isnull=False).values(row=stop)
+        pbxes = pbxes_heard_here().annotate(own_phones=ArraySubquery(own.values(row=row)), dial_stop=Subquery(stopped))
+        return list(pbxes)
 
     def _entry(self, name: str, label: str, icon: str, *, tab: bool = True) -> Entry:
         url = reverse(name)

@@ -16,9 +16,11 @@ from crmconnector.pbx.selectors import LinkView, pbxes_heard_here
 from crmconnector.users.models import User
 from crmconnector.web.call_rows import hide_contacts
 from crmconnector.web.desk_recent import Tab, recent_calls
+from crmconnector.web.dial_story import desk_dials
+from crmconnector.web.disturb_acts import disturb_switches
 from crmconnector.web.link_banners import Banner, gap_banners, link_banners, remark_banners, unread_banners
 from crmconnector.web.link_news import LinkNews
-from crmconnector.web.phone_calls import LEG_WORDS, calls_on
+from crmconnector.web.phone_calls import LEG_WORDS, calls_on, since_when
 from crmconnector.web.pop_rule_page import rules_banners
 from crmconnector.web.words import clock_time
 from phones.models import Assignment, Phone
@@ -63,6 +65,8 @@ def desk_status(*, user: User, news: Sequence[LinkNews], which: str) -> dict[str
         "lines": [line for seat in own for line in calls_on(seat.phone, legs, deaf)],
         "colleagues": _colleagues(seats[:MOST_COLLEAGUES], legs, deaf),
         "more_colleagues": len(seats) > MOST_COLLEAGUES,
+        "dials": desk_dials(user, now),
+        "disturb": disturb_switches(user, [seat.phone for seat in own], now),
         **_queues(now),
         **recent_calls(user, which, now),
     }
@@ -112,7 +116,7 @@ def _colleagues(seats: Sequence[Assignment], legs: Sequence[Leg], deaf: Sequence
         elif leg_now is None:
             rows.append(ColleagueView(seat.user.display_name, "idle", _("Free"), extension))
         else:
-            since = leg_now.rang_at if leg_now.state == "ringing" else leg_now.answered_at
+            since = since_when(leg_now)
             word = _(LEG_WORDS[leg_now.state])
             rows.append(ColleagueView(seat.user.display_name, leg_now.state, word, extension, since))
     return rows

@@ -11,11 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from phonenumbers import PhoneNumberType
 
+from crmconnector.calls.dial_check import brake_of, plan_on, sentence_of
+from crmconnector.calls.dial_rules import DialPlan, NoDial, plan_dial
 from crmconnector.common.clock import utc_now
 from crmconnector.common.numbers import (
     NumberKind,
     NumberReading,
-    dialled_form,
     fold_digits,
     is_country,
     read_number,
@@ -93,7 +94,8 @@ class Colleague:
 
 @dataclass(frozen=True, slots=True)
 class NumberStory:
-    """Everything about one text."""
+    """Everything about one text. `plan`: what a phone would dial; `why_not`: why nothing; `brake`: what would hold it
+    back now, for everybody."""
 
     reading: NumberReading
     written: str
@@ -102,7 +104,9 @@ class NumberStory:
     lamp: str
     national: str
     international: str
-    dials: str
+    plan: DialPlan | None
+    why_not: str
+    brake: str
     type_words: str
     trouble: str
     rules: tuple[RuleRow, ...]
@@ -153,7 +157,7 @@ def tell_one(text: str, place: Place, *, seen_by: User | None) -> NumberStory:
     """The whole story of one text. `seen_by` None: whoever has a shell on the server sees every contact."""
     told, people = explain_number(text, country=place.country, outside_prefixes=place.prefixes)
     reading, seen = told.reading, _eyes_of(seen_by)
-    home, prefix = place.pbx.country if place.pbx else place.country, next(iter(place.prefixes), "")
+    plan, why_not = _planned(text, reading, place)
     return NumberStory(
         reading=reading,
         written=text,
@@ -162,7 +166,9 @@ def tell_one(text: str, place: Place, *, seen_by: User | None) -> NumberStory:
         lamp=_LAMPS[reading.kind],
         national=shown_number(reading.e164, country=reading.country) if reading.e164 else "",
         international=shown_number(reading.e164, country="") if reading.e164 else "",
-        dials=dialled_form(reading, country=home, outside_prefix=prefix),
+        plan=plan,
+        why_not=why_not,
+        brake=_brake_words(plan) if plan else "",
         type_words=_type_words(reading),
         trouble=_(str(reading.trouble.value)) if reading.trouble else "",
         rules=tuple(_rule_row(at, step, told, people, seen) for at, step in enumerate(told.steps, start=1)),
@@ -226,6 +232,21 @@ _OUTCOMES = {
     "nothing": (gettext_lazy("nobody"), "", "point"),
     "skipped": (gettext_lazy("not needed"), "", "point"),
 }
+
+
+def _planned(text: str, reading: NumberReading, place: Place) -> tuple[DialPlan | None, str]:
+    """By the rules of the PBX; without one as a phone at home in that country would. A number that was read as in
+    another country is dialled as that whole number."""
+    pbx = place.pbx
+    if pbx and pbx.country != place.country and reading.e164:
+        text = reading.e164
+    plan = plan_on(pbx=pbx, text=text) if pbx else plan_dial(text, country=place.country)
+    return (None, plan.sentence) if isinstance(plan, NoDial) else (plan, "")
+
+
+def _brake_words(plan: DialPlan) -> str:
+    brake = brake_of(plan=plan, now=utc_now())
+    return sentence_of(brake) if brake else ""
 
 
 def _line(wanted: str) -> Line:

@@ -40,6 +40,7 @@ _USUAL: dict[str, str] = {
 _NAMES: dict[str, str] = {
     OrderKind.LOOK: gettext_noop("Check"),
     OrderKind.DOCTOR: gettext_noop("Doctor"),
+    OrderKind.CALIBRATE: gettext_noop("Calibration"),
     OrderKind.KEYS: gettext_noop("Press keys"),
     OrderKind.OPERATION: gettext_noop("Phone operation"),
     OrderKind.LOCK: gettext_noop("Lock the keys"),
@@ -106,7 +107,7 @@ def tell_command(command: CallCommand, *, now: datetime) -> DeedView:
     return DeedView(
         key=f"command-{command.pk}", at=command.requested_at, what=command.get_kind_display(), argument="",
         who=command.user.display_name, state=state, icon=icon, tone=tone, word=_(word), sentence=said.text,
-        evidence=command.evidence, url=reverse("call", args=[command.leg.call_id]),
+        evidence=command.evidence, url=reverse("call", args=[command.leg.call_id]) if command.leg else "",
         pending=said.asked,
     )  # fmt: skip
 

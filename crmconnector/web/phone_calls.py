@@ -12,7 +12,12 @@ from crmconnector.pbx.selectors import LinkView
 from crmconnector.web.words import clock_time, far_party
 from phones.models import Phone
 
-LEG_WORDS = {"ringing": gettext_noop("Ringing"), "talking": gettext_noop("Talking"), "held": gettext_noop("On hold")}
+LEG_WORDS = {
+    "ringing": gettext_noop("Ringing"),
+    "dialling": gettext_noop("Calling"),
+    "talking": gettext_noop("Talking"),
+    "held": gettext_noop("On hold"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,19 @@ def calls_on(phone: Phone, legs: Sequence[Leg], deaf: Sequence[LinkView]) -> lis
 
 
 def _call(leg: Leg, place: str) -> LineView:
-    since = leg.rang_at if leg.state == "ringing" else leg.answered_at
-    return LineView(leg.state, far_name(leg), _(LEG_WORDS[leg.state]), place, since)
+    return LineView(leg.state, far_name(leg), _(LEG_WORDS[leg.state]), place, since_when(leg))
+
+
+def since_when(leg: Leg) -> datetime | None:
+    """When it began to be what it is now."""
+    if leg.state == "dialling":
+        return leg.call.started_at
+    return leg.rang_at if leg.state == "ringing" else leg.answered_at
 
 
 def far_name(leg: Leg) -> str:
     """Who is at the other end of this leg, as far as it may be shown."""
-    if leg.call.direction == "inbound":
+    if leg.call.direction == "inbound" or (leg.placed and leg.call.contact):
         return far_party(leg.call).name
     if leg.far_restricted:
         return _("Number withheld")

@@ -12,6 +12,8 @@ from django.utils.translation import gettext_noop
 from crmconnector.calls.models import Call, CallCommand, CommandState
 from crmconnector.common.clock import COMMAND_RECONCILE_SECONDS
 from crmconnector.common.numbers import read_number, shown_number
+from crmconnector.screenpop.explain import isolated
+from crmconnector.web.command_words import FELL_BACK, NO_REPLY, SETTLED, WORDS, KindWords, Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,32 +99,45 @@ def short_time(at: datetime, *, beside: datetime) -> str:
 
 def said_of(command: CallCommand, *, now: datetime) -> Said:
     """Only an event proves anything; before it the sentence says asked, after it what the PBX confirmed."""
+    words = WORDS[command.kind]
     match command.state:
         case CommandState.CONFIRMED:
-            at = clock_time(command.ended_at)
-            return Said("ok", "proven", _("Answered on your desk phone. The PBX confirmed it at %(at)s.") % {"at": at})
+            return Said("ok", "proven", _filled(words.done, command, command.ended_at))
         case CommandState.UNKNOWN:
-            return _not_sure(command)
+            return _not_sure(command, words)
         case CommandState.REQUESTED | CommandState.GRANTED | CommandState.SENT:
-            at = clock_time(command.requested_at)
-            return Said("wait", "asked", _("Answer asked at %(at)s, waiting for the PBX.") % {"at": at}, asked=True)
+            return Said("wait", "asked", _asked(command, words), asked=True)
         case CommandState.CANCELLED:
             return Said("care", "note", command.sentence or _("Not needed any more. Nothing was sent to your phone."))
         case CommandState.EXPIRED:
             return Said("no", "refused", command.sentence or _("Nothing happened in time, so it was withdrawn."))
-    return Said("no", "refused", command.sentence or _("Not answered: your phone refused. Answer on the handset."))
+    return Said("no", "refused", command.sentence or _filled(words.refused, command, None))
 
 
-def _not_sure(command: CallCommand) -> Said:
+def _filled(words: Words, command: CallCommand, at: datetime | None) -> str:
+    return str(words) % {"at": clock_time(at), "whom": whom_of(command)}
+
+
+def whom_of(command: CallCommand) -> str:
+    """Whom a command is about, kept apart from the words around it."""
+    return isolated(command.target or shown_far_number(command.far_number) or _("the other side"))
+
+
+def _asked(command: CallCommand, words: KindWords) -> str:
+    text = _filled(words.asked, command, command.requested_at)
+    if command.fallback_of_id is None:
+        return text
+    return f"{command.sentence or FELL_BACK} {text}"
+
+
+def _not_sure(command: CallCommand, words: KindWords) -> Said:
     if command.settled:
-        text = _("No answer from your phone, and the PBX saw no answer either. Answer on the handset, or press again.")
-        return Said("care", "unknown", command.sentence or text)
+        unseen = _filled(words.unseen, command, None)
+        return Said("care", "unknown", command.sentence or str(SETTLED[command.path]) % {"unseen": unseen})
     until = clock_time((command.sent_at or command.requested_at) + timedelta(seconds=COMMAND_RECONCILE_SECONDS))
-    text = _(
-        "No answer from your phone. It may or may not have answered. "
-        "We watch the PBX until %(until)s; do not press again."
-    ) % {"until": until}
-    return Said("care", "unknown", text, asked=True)
+    maybe = _filled(words.maybe, command, None)
+    watched = _("We watch the PBX until %(until)s; do not press again.") % {"until": until}
+    return Said("care", "unknown", f"{NO_REPLY[command.path]} {maybe} {watched}", asked=True)
 
 
 _MISSED = ("no_answer", "cancelled", "abandoned")

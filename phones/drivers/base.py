@@ -181,8 +181,10 @@ class PhoneDriver(Protocol):
         """Refuse the one call that rings."""
         ...
 
-    def end_call(self, *, lines: Lines) -> None:
-        """Hang up the one call there is; refused with several, because the phone ends the one it looks at."""
+    def end_call(self, *, lines: Lines, beside_held: bool = False) -> None:
+        """Hang up the one call there is; refused with several, because the phone ends the one it looks at.
+
+        `beside_held`: the one that is up or being dialled, while others are on hold."""
         ...
 
     def hold_call(self, *, lines: Lines) -> None:

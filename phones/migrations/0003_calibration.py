@@ -11,6 +11,15 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(
+            model_name='deviceorder',
+            name='kind',
+            field=models.CharField(choices=[('look', 'Look at the phone'), ('doctor', 'Doctor'), ('calibrate', 'Calibration'), ('keys', 'Press keys'), ('operation', 'Phone operation'), ('lock', 'Lock the keys'), ('unlock', 'Unlock the keys'), ('reboot', 'Restart'), ('reset', 'Factory reset')], max_length=12),
+        ),
+        migrations.AddConstraint(
+            model_name='deviceorder',
+            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'calibrate'), ('state__in', ['requested', 'granted'])), fields=('kind',), name='order_one_calibration'),
+        ),
         migrations.CreateModel(
             name='Calibration',
             fields=[

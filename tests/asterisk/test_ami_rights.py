@@ -16,7 +16,7 @@ ACTIONS = {
     "": "Ping Login Logoff ListCommands QueueStatus",
     "agent": "QueueAdd",
     "agi": "AGI",
-    "call": "Redirect Setvar",
+    "call": "Redirect Setvar BlindTransfer Atxfer CancelAtxfer Bridge Park PlayDTMF",
     "call,reporting": "Getvar",
     "command": "Command",
     "config": "UpdateConfig",

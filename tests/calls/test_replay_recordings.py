@@ -136,10 +136,13 @@ A PJSIP/1001 ended no_answer
 A ended no_answer
 [internal]
 A started internal from PJSIP/1001 1001 to 1002
+A PJSIP/1001 calls - 1002
 A PJSIP/1002 rings for PJSIP/1001 1001
 A PJSIP/1002 talks with PJSIP/1001 1001
+A PJSIP/1001 talks with PJSIP/1002 1002
 A answered by PJSIP/1002
 A PJSIP/1002 ended answered
+A PJSIP/1001 ended answered
 A ended answered
 [odd_name]
 A started inbound from PJSIP/trunk +442079460123 to +493023125101
@@ -150,7 +153,7 @@ A PJSIP/1001 ended answered
 A ended answered
 [originate_answered]
 A started internal originated from PJSIP/1001 1001 to None
-A PJSIP/1001 rings for - +442079460456 originated_first
+A PJSIP/1001 calls - +442079460456 rung first
 A changed outbound from PJSIP/1001 1001 to +442079460456
 A PJSIP/trunk rings for PJSIP/1001 1001
 A PJSIP/trunk talks with PJSIP/1001 1001
@@ -161,29 +164,39 @@ A PJSIP/trunk ended answered
 A ended answered
 [outbound_answered]
 A started internal from PJSIP/1001 1001 to +442079460456
+A PJSIP/1001 calls - +442079460456
 A changed outbound from PJSIP/1001 +493023125100 to +442079460456
 A PJSIP/trunk rings for PJSIP/1001 +493023125100
 A PJSIP/trunk talks with PJSIP/1001 +493023125100
+A PJSIP/1001 talks with PJSIP/trunk +442079460456
 A answered by PJSIP/trunk
 A PJSIP/trunk ended answered
+A PJSIP/1001 ended answered
 A ended answered
 [outbound_busy]
 A started internal from PJSIP/1001 1001 to +442079460456
+A PJSIP/1001 calls - +442079460456
 A changed outbound from PJSIP/1001 +493023125100 to +442079460456
 A PJSIP/trunk ended busy without ringing
+A PJSIP/1001 ended busy
 A ended busy
 [outbound_missed]
 A started internal from PJSIP/1001 1001 to +442079460456
+A PJSIP/1001 calls - +442079460456
 A changed outbound from PJSIP/1001 +493023125100 to +442079460456
 A PJSIP/trunk rings for PJSIP/1001 +493023125100
 A PJSIP/trunk ended cancelled
+A PJSIP/1001 ended cancelled
 A ended cancelled
 [outbound_with_prefix]
 A started internal from PJSIP/1001 1001 to 912025550123
+A PJSIP/1001 calls - 912025550123
 A changed outbound from PJSIP/1001 +493023125100 to 912025550123
 A PJSIP/trunk rings for PJSIP/1001 +493023125100
 A PJSIP/trunk talks with PJSIP/1001 +493023125100
+A PJSIP/1001 talks with PJSIP/trunk 912025550123
 A answered by PJSIP/trunk
+A PJSIP/1001 ended answered
 A PJSIP/trunk ended answered
 A ended answered
 [pbx_lost_power]
@@ -296,12 +309,15 @@ A PJSIP/1001 talks with PJSIP/trunk +442079460123
 A answered by PJSIP/1001
 A PJSIP/1001 holds
 B started internal from PJSIP/1001 1001 to 1002
+B PJSIP/1001 calls - 1002
 B PJSIP/1002 rings for PJSIP/1001 1001
 B PJSIP/1002 talks with PJSIP/1001 1001
+B PJSIP/1001 talks with PJSIP/1002 1002
 B answered by PJSIP/1002
 A PJSIP/1001 resumes
 B merged into A
 A PJSIP/1002 has PJSIP/trunk +442079460123 now
+A PJSIP/1001 ended answered
 A PJSIP/1001 ended answered
 A PJSIP/1002 ended answered
 A ended answered
@@ -345,5 +361,5 @@ def test_only_what_a_phone_lived_is_told_of_it(name: str) -> None:
     lines = lines_of(recording, trunks=["PJSIP/trunk"])
     phones = {phone: diary for phone, diary in truth["phones"].items() if phone != "PJSIP/trunk"}
     for phone, diary in phones.items():
-        rang = sum(f" {phone} rings for" in line for line in lines)
+        rang = sum(f" {phone} rings for" in line or (f" {phone} calls" in line and "rung" in line) for line in lines)
         assert rang == sum(entry["event"] == "ringing" for entry in diary), phone

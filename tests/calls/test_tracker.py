@@ -11,6 +11,7 @@ from crmconnector.calls.events import (
     LegChanged,
     LegEnded,
     LegHeld,
+    LegPlaced,
     LegResumed,
     LegRinging,
     Party,
@@ -74,7 +75,7 @@ def test_a_carrier_may_ring_first_and_then_say_busy(pbx):
     line = pbx.rung(bea, "1.2", "PJSIP/trunk-00000002", call=bea)
     pbx.dial_end(bea, line, "BUSY")
     pbx.hangups(line, bea, cause=17)
-    assert ended(pbx) == [("PJSIP/trunk", "busy", None)]
+    assert ended(pbx) == [("PJSIP/trunk", "busy", None), ("PJSIP/201", "busy", None)]
     assert dispositions(pbx) == ["busy"]
 
 
@@ -157,7 +158,7 @@ def test_an_application_that_dials_for_a_known_caller_originates_nothing(pbx):
     anna = pbx.new("1.2", "PJSIP/204-00000002", call=ada)
     pbx.dial(None, anna, "204")
     pbx.rings(anna)
-    assert [(leg.far, leg.originated_first) for leg in pbx.only(LegRinging)] == [(ADA, False)]
+    assert [leg.far for leg in pbx.only(LegPlaced, LegRinging)] == [ADA]
     assert not pbx.tracker.open_calls()[0].originated
 
 
@@ -211,7 +212,10 @@ def test_a_chan_sip_caller_who_begins_down_is_told_when_he_rings_us(pbx):
     bea = pbx.new("1.1", "SIP/201-0001", number="201", exten="202")
     assert pbx.told == []
     pbx.state(bea, 4)
-    assert pbx.told == [CallStarted("1.1", 1001.0, "internal", False, Party("SIP/201", "201", None), "202")]
+    assert pbx.told == [
+        CallStarted("1.1", 1001.0, "internal", False, Party("SIP/201", "201", None), "202"),
+        LegPlaced("1.1", pbx.now, "1.1", "SIP/201", Party(None, "202", None)),
+    ]
 
 
 def test_hold_and_resume_are_told_once_each(pbx):

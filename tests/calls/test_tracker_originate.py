@@ -8,6 +8,7 @@ from crmconnector.calls.events import (
     CallEnded,
     CallStarted,
     LegAnswered,
+    LegPlaced,
     LegRinging,
     Party,
 )
@@ -61,11 +62,11 @@ def test_the_own_phone_of_a_click_to_call_is_never_a_pop(pbx):
     assert pbx.only(CallStarted) == [
         CallStarted("1.1", 1001.0, "internal", True, Party("PJSIP/201", "201", None), None)
     ]
-    assert [leg.originated_first for leg in pbx.only(LegRinging)] == [True]
+    nobody_yet = Party(None, None, None)
+    assert pbx.only(LegPlaced, LegRinging) == [LegPlaced("1.1", pbx.now, "1.1", "PJSIP/201", nobody_yet, rung=True)]
     pbx.up(phone)
     customer = pbx.rung(phone, "1.2", "PJSIP/trunk-00000002", call=phone, number="+31260010001")
-    assert [leg.originated_first for leg in pbx.only(LegRinging)] == [True, False]
-    assert pbx.only(LegRinging)[1].far == Party("PJSIP/201", "201", None)
+    assert pbx.only(LegRinging)[0].far == Party("PJSIP/201", "201", None)
     assert pbx.only(CallChanged)[-1].direction == "outbound"
     assert pbx.only(CallChanged)[-1].dialled == "+31260010001"
     pbx.answers(phone, customer, "b")
@@ -106,8 +107,8 @@ def test_click_to_call_through_a_local_channel_knows_which_phone_is_first(pbx):
     pbx.enter(two, "b")
     pbx.up(one)
     customer = pbx.rung(one, "1.4", "PJSIP/trunk-00000002", call=one, number="+31260010001")
-    first, second = pbx.only(LegRinging)
-    assert (first.originated_first, second.originated_first) == (True, False)
+    first, second = pbx.only(LegPlaced, LegRinging)
+    assert (type(first), first.rung, type(second)) == (LegPlaced, True, LegRinging)
     assert second.far == Party("PJSIP/201", "201", None)
     assert second.dialled == "+31260010001"
     pbx.up(customer)

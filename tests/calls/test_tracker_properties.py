@@ -18,6 +18,7 @@ from crmconnector.calls.events import (
     CallStarted,
     LegAnswered,
     LegEnded,
+    LegPlaced,
     LegRinging,
 )
 from crmconnector.calls.picture import Picture
@@ -111,7 +112,7 @@ def assert_well_told(told):
     ends = Counter(event.call for event in told if isinstance(event, CallEnded | CallMerged))
     assert set(starts.values()) <= {1}
     assert starts == ends
-    for kind in (LegRinging, LegAnswered, LegEnded):
+    for kind in (LegRinging, LegPlaced, LegAnswered, LegEnded):
         assert set(Counter(event.leg for event in told if isinstance(event, kind)).values()) <= {1}
     assert set(Counter(event.call for event in told if isinstance(event, CallAnswered)).values()) <= {1}
     over = set()

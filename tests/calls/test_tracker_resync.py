@@ -8,6 +8,7 @@ from crmconnector.calls.events import (
     LegAnswered,
     LegChanged,
     LegEnded,
+    LegPlaced,
     LegRinging,
     Party,
     QueueEntered,
@@ -285,7 +286,7 @@ def test_a_phone_that_asterisk_itself_dials_is_known_from_the_list(pbx):
     pbx.send("FullyBooted")
     pbx.listed(phone, application="AppDial2")
     pbx.list_ends(1)
-    assert [(leg.leg, leg.originated_first) for leg in pbx.only(LegRinging)] == [(phone, True)]
+    assert [(leg.leg, leg.rung) for leg in pbx.only(LegPlaced, LegRinging)] == [(phone, True)]
 
 
 def test_a_click_to_call_through_a_local_channel_is_known_from_the_list(pbx):
@@ -301,7 +302,7 @@ def test_a_click_to_call_through_a_local_channel_is_known_from_the_list(pbx):
     pbx.listed(phone, application="AppDial")
     pbx.list_ends(5)
     assert [(event.call, event.originated) for event in pbx.only(CallStarted)] == [("1.1", True)]
-    assert [(leg.leg, leg.originated_first) for leg in pbx.only(LegRinging)] == [(phone, True)]
+    assert [(leg.leg, leg.rung) for leg in pbx.only(LegPlaced, LegRinging)] == [(phone, True)]
 
 
 def test_a_dial_made_before_the_list_and_told_after_it_still_makes_an_originated_call(pbx):
@@ -311,7 +312,7 @@ def test_a_dial_made_before_the_list_and_told_after_it_still_makes_an_originated
     pbx.list_ends(1)
     pbx.dial(None, phone, "201")
     pbx.rings(phone)
-    assert [(leg.leg, leg.originated_first) for leg in pbx.only(LegRinging)] == [(phone, True)]
+    assert [(leg.leg, leg.rung) for leg in pbx.only(LegPlaced, LegRinging)] == [(phone, True)]
 
 
 def transferred_while_listed(pbx):
@@ -373,7 +374,7 @@ def test_a_click_to_call_of_which_only_the_first_half_is_left_is_still_the_calle
     pbx.listed(phone, application="AppDial")
     pbx.list_ends(2)
     pbx.hangups(one, two, phone, cause=21)
-    assert [(leg.leg, leg.originated_first) for leg in pbx.only(LegRinging)] == [(phone, True)]
+    assert [(leg.leg, leg.rung) for leg in pbx.only(LegPlaced, LegRinging)] == [(phone, True)]
 
 
 def test_a_phone_whose_end_of_dial_fell_into_the_gap_was_not_replaced(pbx):

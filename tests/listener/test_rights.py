@@ -3,7 +3,7 @@
 import pytest
 
 from crmconnector.asterisk.ami_rights import missing_sentence, read_sentence, rights_of
-from crmconnector.listener.rights import Signs, remarks
+from crmconnector.listener.rights import Signs, may_send, remarks
 from crmconnector.pbx.models import PbxLink
 from tests.support.listening_post import leading, ring_events
 from tests.support.processes import eventually
@@ -13,6 +13,7 @@ LISTS_CALLS = {
     "CoreShowChannels": "List currently active channels.  (Priv: system,reporting,all)",
     "ConfbridgeList": "List.  (Priv: reporting,all)",
 }
+PUTS_THROUGH = {"BlindTransfer": "Transfer.  (Priv: call,all)", "Originate": "Originate a call.  (Priv: originate,all)"}
 MAY_COMMAND = {"Command": "Execute Asterisk CLI Command.  (Priv: command,all)"}
 
 
@@ -77,3 +78,23 @@ def test_a_pbx_that_tells_nothing_of_its_queues_is_noticed(rows, pbx):
         pbx.say(*ring_events(call)[:1])
         pbx.queues = [{"Event": "QueueEntry", "Queue": "600", "Uniqueid": call.key, "Wait": "0"}]
         eventually(lambda: PbxLink.objects.filter(warning__contains=read_sentence("agent")).exists())
+
+
+def test_rights_that_verbs_use_are_never_too_much():
+    assert remarks(signs(rights=rights_of({**LISTS_CALLS, **PUTS_THROUGH}))) == ()
+
+
+def test_what_verbs_may_send_is_known_only_when_the_pbx_has_said():
+    assert may_send(None) is None
+    assert may_send(rights_of({**LISTS_CALLS, **MAY_COMMAND})) == ["coreshowchannels"]
+
+
+@pytest.mark.timeout(60)
+def test_what_our_user_may_send_is_in_the_row_of_the_link(rows, pbx):
+    pbx.commands = {**LISTS_CALLS, **PUTS_THROUGH}
+    with leading(rows.pbx):
+        wanted = ["blindtransfer", "coreshowchannels", "originate"]
+        eventually(lambda: PbxLink.objects.filter(may_send=wanted, state="connected").exists())
+        pbx.commands = LISTS_CALLS
+        pbx.cut()
+        eventually(lambda: PbxLink.objects.filter(may_send=["coreshowchannels"], state="connected").exists())

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from crmconnector.calls.confirmation import Proof
 from crmconnector.calls.models import CallCommand, CommandState, Leg
-from crmconnector.calls.services import grant_command, request_answer
+from crmconnector.calls.services import grant_command, request_answer, settle_commands
 from crmconnector.common.clock import utc_now
 from crmconnector.contacts.imports.limits import KEPT_DAYS
 from crmconnector.contacts.imports.services import receive_file
@@ -33,6 +34,7 @@ def handed_out(monkeypatch) -> list:
     """What the sweeper gave to the broker (the broker itself is tested in tests/flows)."""
     given: list = []
     monkeypatch.setattr(sweeper, "enqueue", lambda ids: given.extend(ids) or True)
+    monkeypatch.setattr(sweeper, "reconcile_now", lambda ids, final: True)
     return given
 
 
@@ -90,10 +92,8 @@ def test_while_the_pbx_is_not_heard_it_stays_honestly_unsure(command, handed_out
 
 
 def test_a_proof_that_comes_late_still_counts(command, handed_out, office):
-    from crmconnector.calls.services import confirm_commands
-
     CallCommand.objects.filter(pk=command.pk).update(state=CommandState.UNKNOWN, settled=True)
-    assert confirm_commands(leg_ids=[command.leg_id], evidence={command.leg_id: "bridged"}, now=utc_now())
+    assert settle_commands({command.pk: Proof(command.leg.uniqueid, 5.0, "bridged")}, utc_now())
     command.refresh_from_db()
     assert command.state == "confirmed"
 

@@ -14,12 +14,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.pbx.ami_wire import AmiWire
-from tests.pbx.asterisk_root import SUITE, AsteriskRoot, LabError
+from tests.pbx.asterisk_root import REPOSITORY, SUITE, AsteriskRoot, LabError
 from tests.pbx.children import free_port, start_child, stop_child, wait_until
 
 TEMPLATES = Path(__file__).with_name("conf")
 # Modules that decline to load without their settings take the packaged examples.
 SAMPLES = ("amd.conf", "confbridge.conf", "agents.conf", "udptl.conf", "indications.conf", "acl.conf")
+# The piece of dialplan that users install: run here as it is shipped.
+SHIPPED_DIALPLAN = REPOSITORY / "deploy/asterisk/crmconnector.conf"
 TRUNK_ADDRESS = "127.0.0.2"  # all of 127/8 is this machine; the PBX knows the trunk by it
 DRIVERS = {"PJSIP": ("pjsip", "chan_sip.so"), "SIP": ("sip", "chan_pjsip.so")}  # settings, the driver not wanted
 READY_SECONDS = 40
@@ -185,6 +187,7 @@ class AsteriskServer:
         (folder / "moh/tone.sln").write_bytes(_tone())
         for name in SAMPLES:
             shutil.copy(self.root.samples / name, folder / "etc" / name)
+        shutil.copy(SHIPPED_DIALPLAN, folder / "etc" / SHIPPED_DIALPLAN.name)
         values = self._values()
         for template in sorted(TEMPLATES.glob("*.conf")):
             if template.name not in self._unwanted_templates():

@@ -11,8 +11,18 @@ from pathlib import Path
 import pytest
 
 from crmconnector.asterisk.ami import AmiAddress, AmiClient, ListReply, Rights
-from crmconnector.asterisk.ami_rights import excessive, missing, read_sentence, write_sentences
-from crmconnector.pbx.selectors import LEAST_READ, LEAST_WRITE
+from crmconnector.asterisk.ami_rights import (
+    LEAST_READ,
+    LEAST_WRITE,
+    VERBS_WRITE,
+    excessive,
+    missing,
+    read_sentence,
+    verb_sentences,
+    write_sentences,
+)
+from crmconnector.calls.verbs import PBX_ACTIONS
+from crmconnector.listener.rights import may_send
 from tests.pbx.ami_wire import AmiWire
 from tests.pbx.children import wait_until
 from tests.pbx.stories import STORIES
@@ -189,10 +199,21 @@ def test_a_write_right_that_was_taken_away_is_told_as_missing(lab: Lab, right: s
     assert f"add `{right}` to `write`" in sentence
 
 
-def test_the_least_rights_of_the_readme_are_told_as_just_right(lab: Lab) -> None:
-    rights = rights_with(lab, LEAST_WRITE)
-    assert write_sentences(rights, LEAST_WRITE.split(",")) == ()
-    assert rights.write == set(LEAST_WRITE.split(","))
+@pytest.mark.parametrize("write", [LEAST_WRITE, VERBS_WRITE])
+def test_the_rights_of_the_readme_are_told_as_just_right(lab: Lab, write: str) -> None:
+    rights = rights_with(lab, write)
+    assert write_sentences(rights, LEAST_WRITE.split(","), VERBS_WRITE.split(",")) == ()
+    assert rights.write == set(write.split(","))
+
+
+@pytest.mark.parametrize(("taken", "count"), [("", 0), ("call", 1), ("originate", 1)], ids=str)
+def test_the_real_pbx_tells_which_verbs_our_user_may_not_command(lab: Lab, taken: str, count: int) -> None:
+    sentences = verb_sentences(may_send(rights_with(lab, without(VERBS_WRITE, taken))) or ())
+    assert len(sentences) == count and all(f"add `{taken}` to `write`" in sentence for sentence in sentences)
+
+
+def test_every_action_of_the_verb_table_is_allowed_by_the_rights_we_ask_for(lab: Lab) -> None:
+    assert may_send(rights_with(lab, VERBS_WRITE)) == sorted(PBX_ACTIONS)
 
 
 @pytest.mark.parametrize("right", ["command", "config", "system", "agi", "originate"])

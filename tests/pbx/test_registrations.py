@@ -9,8 +9,8 @@ import pytest
 
 from crmconnector.asterisk.ami import AmiAddress, AmiClient
 from crmconnector.asterisk.ami_contacts import Contact
+from crmconnector.asterisk.ami_rights import LEAST_READ, LEAST_WRITE
 from crmconnector.listener.contacts import ContactWatch
-from crmconnector.pbx.selectors import LEAST_READ, LEAST_WRITE
 from tests.support.fake_ami import run
 from tests.support.lab import Lab
 

@@ -15,6 +15,7 @@ from crmconnector.screenpop.models import Pop, PopDecision, PopRule, QuietHours
 from phones.models import Assignment
 from phones.seats import release_phone
 from tests.support.office import add_phone
+from tests.support.placed import OWN, calls_colleague, dials, fails, talks
 from tests.support.story import T0, TRUNK, answered_call, caller, group_call, inbound_call, missed_call
 
 NUMBER = "03023125447"
@@ -215,26 +216,48 @@ def test_a_phone_that_never_rang_says_why(office, outcome):
     assert (only().reason, only().details) == ("did_not_ring", {"outcome": outcome, "phone": office.phones[0].pk})
 
 
-def test_the_first_leg_of_an_own_click_makes_no_card(office):
+def test_the_phone_that_asterisk_rings_first_to_dial_for_it_gets_a_card(office):
     far = ev.Party(None, "0612345678", None)
-    own = ev.Party("PJSIP/201", "201", None)
-    first = ev.LegRinging("1.1", T0, "1.1-leg", "PJSIP/201", far, None, "0612345678", originated_first=True)
-    told(office, [ev.CallStarted("1.1", T0, "outbound", True, own, "0612345678"), first])
-    assert reasons() == {"user201": "own_click"}
+    first = ev.LegPlaced("1.1", T0, "1.1-leg", "PJSIP/201", far, rung=True)
+    told(office, [ev.CallStarted("1.1", T0, "outbound", True, OWN, "0612345678"), first])
+    assert (only().reason, only().shown, only().endpoint) == ("placed", True, "PJSIP/201")
     told(office, [ev.LegAnswered("1.1", T0 + 1, "1.1-leg", "PJSIP/201", far)])
-    assert reasons() == {"user201": "own_click"}
+    assert reasons() == {"user201": "placed"}
 
 
-def test_who_places_a_call_has_a_reason_and_the_trunk_it_goes_out_by_has_none(office):
-    own = ev.Party("PJSIP/201", "201", None)
-    out = ev.LegRinging("1.1", T0, "1.1-out", TRUNK, own, None, "0612345678")
-    told(office, [ev.CallStarted("1.1", T0, "outbound", False, own, "0612345678"), out])
+def test_who_places_a_call_has_a_card_and_the_trunk_it_goes_out_by_has_no_reason(office):
+    told(office, dials())
+    assert (only().reason, only().shown, only().pop) == ("placed", True, Pop.objects.get())
+
+
+def test_a_call_whose_placer_has_no_leg_is_told_as_an_own_call(office):
+    out = ev.LegRinging("1.1", T0, "1.1-out", TRUNK, OWN, None, "0612345678")
+    told(office, [ev.CallStarted("1.1", T0, "outbound", False, OWN, "0612345678"), out])
     assert reasons() == {"user201": "own_call"}
 
 
-def test_a_colleague_who_is_called_has_a_card_and_the_caller_an_own_call(office):
-    told(office, ring_of_consultation())
-    assert reasons() == {"user201": "own_call", "user202": "ring"}
+def test_a_colleague_who_is_called_and_the_caller_have_a_card_each(office):
+    told(office, calls_colleague())
+    assert reasons() == {"user201": "placed", "user202": "ring"}
+
+
+def test_a_placed_call_that_was_over_when_it_was_written_has_no_card(office):
+    told(office, [*dials(), *fails("busy", "busy")])
+    assert (only().reason, only().shown) == ("too_late", False)
+    assert Pop.objects.count() == 0
+
+
+def test_a_closed_account_gets_no_card_of_its_own_calls_either(office):
+    office.users[0].is_active = False
+    office.users[0].save()
+    told(office, dials())
+    assert reasons() == {"user201": "account_closed"}
+
+
+def test_a_phone_of_nobody_that_dials_is_no_question(office):
+    release_phone(phone=office.phones[0], at=utc_now() - timedelta(minutes=30))
+    told(office, [*dials(), *talks()])
+    assert reasons() == {}
 
 
 def test_a_phone_that_belongs_to_nobody_is_told_once(office):

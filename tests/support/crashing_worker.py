@@ -1,4 +1,4 @@
-"""A real Celery worker that kills itself with -9 at a named step of the answer's path.
+"""A real Celery worker that kills itself with -9 at a named step of a command's path.
 
 Started once with everything imported; each line on its standard input ("crash STEP" or "work") forks one worker, so a
 test can have ten of them within a second. Each worker answers with its pid.
@@ -18,7 +18,7 @@ import django
 
 django.setup()
 
-from tasks import call_control  # noqa: E402
+from tasks import call_control, phone_deeds  # noqa: E402
 from tasks.celery import app  # noqa: E402
 
 
@@ -54,14 +54,19 @@ def when_granted(function: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def made(plan: Callable[..., Any], wrap: Callable[..., Any]) -> Callable[..., Any]:
+    """A plan looks at the lines and gives the deed; the kill belongs around the deed."""
+    return lambda *args: wrap(plan(*args))
+
+
 def arm(step: str) -> None:
     """Put the kill at the step; the code between stays the product's own."""
-    deeds = call_control.DEEDS
+    plans = dict(phone_deeds.DEEDS)
     places: dict[str, Callable[[], None]] = {
         "before_grant": lambda: setattr(call_control, "grant_command", first(call_control.grant_command)),
         "after_grant": lambda: setattr(call_control, "grant_command", when_granted(call_control.grant_command)),
-        "before_deed": lambda: deeds.update({kind: first(deed) for kind, deed in deeds.items()}),
-        "after_deed": lambda: deeds.update({kind: then(deed) for kind, deed in deeds.items()}),
+        "before_deed": lambda: setattr(phone_deeds, "DEEDS", {kind: made(plan, first) for kind, plan in plans.items()}),
+        "after_deed": lambda: setattr(phone_deeds, "DEEDS", {kind: made(plan, then) for kind, plan in plans.items()}),
         "after_record": lambda: setattr(call_control, "record_outcome", then(call_control.record_outcome)),
     }
     places[step]()

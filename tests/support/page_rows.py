@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.contrib.auth.models import Permission
 
-from crmconnector.calls.models import Call, Disposition
+from crmconnector.calls.models import Call, CallCommand, Disposition
 from crmconnector.common.clock import utc_now
 from crmconnector.contacts.models import Contact, Erasure
 from crmconnector.listener.models import DeadLetter, Heartbeat
@@ -16,7 +16,7 @@ from phones.doctor.checks import Verdict, say
 from phones.doctor.examine import Subject, names_of
 from phones.doctor.rows import finding
 from phones.imports.plan import Options
-from phones.models import DeviceOrder, OrderKind, OrderState, Phone, PhoneImport, PhoneStatus
+from phones.models import Calibration, DeviceOrder, OrderKind, OrderState, Phone, PhoneImport, PhoneStatus
 from tests.support.contact_files import checked, received
 from tests.support.office import RowOffice, add_phone
 from tests.support.pages import CARDS, World
@@ -29,12 +29,27 @@ def make_world(office: RowOffice, boss: User) -> World:
     _people(world)
     _contacts(world)
     _phones(world)
+    _calibrations(world)
     _pbx(world)
     _calls(world)
     _cards(world)
+    _dials(world)
     _reasons(world)
     _files(world)
     return world
+
+
+def _dials(world: World) -> None:
+    """A call that the agent asked for, refused by the phone, and one under way."""
+    agent, now = world.people["agent"], utc_now()
+    for place, (state, sentence) in enumerate([("refused", "Οὐκ ἔστιν"), ("sent", "")]):
+        ended = now if state == "refused" else None
+        command = CallCommand.objects.create(
+            kind="make_call", user=agent, phone=world.office.phones[0], idempotency_key=f"dial-{place}", state=state,
+            settled=ended is not None, sentence=sentence, far_number=f"+49302312544{place}", target="030 2312544",
+            requested_at=now, not_after=now + timedelta(seconds=30), ended_at=ended,
+        )  # fmt: skip
+        world.ids["command_id"] = command.pk
 
 
 def _people(world: World) -> None:
@@ -82,6 +97,32 @@ def _phones(world: World) -> None:
         "phone_id": first.pk, "unreachable": second.pk, "unasked": free.pk, "kind": "reboot", "order_id": done.pk,
         "import_id": import_id, "token": "x" * 43,
     }  # fmt: skip
+
+
+def _calibrations(world: World) -> None:
+    """One that came to its end on the first phone, one that goes on at the second, and what was learnt."""
+    (first, second, _third), boss, now = world.office.phones, world.people["boss"], utc_now()
+    trials = [
+        {"name": "blind", "state": "worked", "sentence": "Καλῶς", "steps": [
+            {"step": "open the transfer screen", "state": "seen", "seen": "Σιγή", "milliseconds": 480}]},
+        {"name": "complete", "state": "failed", "sentence": "Κακῶς", "steps": [
+            {"step": "press transfer", "state": "missed", "seen": "Σιγή", "milliseconds": None}]},
+        {"name": "conference", "state": "stopped", "sentence": "Οὐκ οἶδα", "steps": []},
+    ]  # fmt: skip
+    ended = order(first, OrderKind.CALIBRATE, OrderState.CONFIRMED, boss, argument="202 203 blind,complete,conference",
+                  sentence="Τέλος", result={"trials": trials})  # fmt: skip
+    trials = [trials[0], {"name": "cancel", "state": "running", "sentence": "", "steps": [
+        {"step": "put the caller on hold", "state": "sent", "seen": "", "milliseconds": None}]},
+        {"name": "conference", "state": "waiting", "sentence": "", "steps": []}]  # fmt: skip
+    order(second, OrderKind.CALIBRATE, OrderState.GRANTED, boss, argument="202 203 blind,cancel,conference",
+          result={"trials": trials})  # fmt: skip
+    for sequence, outcome in (("blind_transfer", "worked"), ("attended_complete", "failed")):
+        Calibration.objects.create(
+            phone=first, phone_name="Ἠχώ", model="GRP2614", firmware="1.0.9.30", sequence=sequence, outcome=outcome,
+            sentence="" if outcome == "worked" else "Κακῶς", extension="202, 203", by_name="Ζεύς", at=now, ended_at=now,
+            timings=[{"step": "open the transfer screen", "milliseconds": 480}],
+        )  # fmt: skip
+    world.ids["calibration_id"] = ended.pk
 
 
 def order(phone: Phone, kind: str, state: str, user: User, **changes: object) -> DeviceOrder:

@@ -86,14 +86,16 @@ def caller(kind: str, **changes: object) -> dict[str, object]:
     return {**fields, **changes}
 
 
-def add_command(leg: Leg, *states: str, sentence: str = "") -> CallCommand:
+def add_command(leg: Leg, *states: str, sentence: str = "", **changes: object) -> CallCommand:
     """A command that went through these states, a tenth of a second each."""
     at = utc_now()
-    command = CallCommand.objects.create(
-        kind="answer", user=leg.user, idempotency_key=f"key-{CallCommand.objects.count()}", phone=leg.phone, leg=leg,
-        state=states[-1], sentence=sentence, requested_at=at, not_after=at + timedelta(seconds=30), sent_at=at,
-        ended_at=at if states[-1] == "confirmed" else None,
-    )  # fmt: skip
+    fields: dict[str, object] = {
+        "kind": "answer", "user": leg.user, "idempotency_key": f"key-{CallCommand.objects.count()}",
+        "phone": leg.phone, "leg": leg, "state": states[-1], "sentence": sentence, "requested_at": at,
+        "not_after": at + timedelta(seconds=30), "sent_at": at, "ended_at": at if states[-1] == "confirmed" else None,
+        **changes,
+    }  # fmt: skip
+    command = CallCommand.objects.create(**fields)
     for place, state in enumerate(states):
         CommandChange.objects.create(command=command, state=state, at=at + timedelta(seconds=place / 10), by="worker")
     return command

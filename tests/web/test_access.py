@@ -5,7 +5,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
-from crmconnector.calls.models import Disposition
+from crmconnector.calls.models import CallCommand, Disposition
 from crmconnector.common.clock import utc_now
 from crmconnector.pbx.models import Line, Queue, Trunk
 from crmconnector.screenpop.models import CardLink, PopRule, PopTest
@@ -28,6 +28,11 @@ MATRIX: dict[str, tuple[str, dict[str, int]]] = {
     "desk": ("get", EVERYBODY),
     "desk-status": ("get", EVERYBODY),
     "desk-cards": ("get", EVERYBODY),
+    "desk-dials": ("get", EVERYBODY),
+    "dial": ("get", EVERYBODY),
+    "dial-find": ("get", EVERYBODY),
+    "dialled": ("get", {"agent": 404, "supervisor": 404, "administrator": 404}),  # somebody else's call
+    "do-not-disturb": ("post", {"agent": 400, "supervisor": 400, "administrator": 400}),  # an empty form
     "pop-receipts": ("post", {"agent": 400, "supervisor": 400, "administrator": 400}),  # no desk named
     "pop-choose": ("post", {"agent": 404, "supervisor": 404, "administrator": 404}),  # somebody else's card
     "pop-create": ("post", {"agent": 404, "supervisor": 404, "administrator": 404}),
@@ -86,6 +91,12 @@ MATRIX: dict[str, tuple[str, dict[str, int]]] = {
     "phone-doctor": ("get", {"agent": 200, "supervisor": 403, "administrator": 200}),  # the agent's own phone
     "phone-doctor-run": ("post", {"agent": 302, "supervisor": 403, "administrator": 302}),
     "phone-doctor-report": ("get", {"agent": 200, "supervisor": 403, "administrator": 200}),
+    "phone-models": ("get", ADMINISTRATORS),
+    "phone-ways": ("get", ADMINISTRATORS),
+    "ways": ("get", ADMINISTRATORS),
+    "phone-calibrate": ("get", ADMINISTRATORS),
+    "phone-calibration": ("get", {"agent": 403, "supervisor": 403, "administrator": 404}),  # a doctor's run is none
+    "phone-calibration-stop": ("post", {"agent": 403, "supervisor": 403, "administrator": 404}),
     "phone-events": ("get", ADMINISTRATORS),
     "phone-event-token": ("post", POST_ADMINISTRATORS),
     "own-phone": ("get", EVERYBODY),
@@ -101,6 +112,12 @@ MATRIX: dict[str, tuple[str, dict[str, int]]] = {
     "line-remove": ("post", POST_ADMINISTRATORS),
     "queue-add": ("post", {"agent": 403, "supervisor": 403, "administrator": 200}),
     "queue-remove": ("post", POST_ADMINISTRATORS),
+    "dialling": ("get", ADMINISTRATORS),
+    "dialling-stop": ("post", {"agent": 403, "supervisor": 403, "administrator": 200}),  # no reason: its error
+    "dialling-allow": ("post", POST_ADMINISTRATORS),
+    "dialling-pbx": ("post", {"agent": 403, "supervisor": 403, "administrator": 200}),  # empty form: its errors
+    "dialling-examples": ("get", ADMINISTRATORS),
+    "dialling-line": ("post", POST_ADMINISTRATORS),
     "numbers": ("get", EVERYBODY),
     "people": ("get", ADMINISTRATORS),
     "person-new": ("get", ADMINISTRATORS),
@@ -117,6 +134,8 @@ MATRIX: dict[str, tuple[str, dict[str, int]]] = {
     "pop-test": ("get", {"agent": 404, "supervisor": 404, "administrator": 200}),  # somebody else's test
     "pop-test-now": ("get", {"agent": 404, "supervisor": 404, "administrator": 200}),
     "health": ("get", ADMINISTRATORS),
+    "pop-verb": ("post", {"agent": 404, "supervisor": 404, "administrator": 404}),  # somebody else's card
+    "pop-targets": ("get", {"agent": 404, "supervisor": 404, "administrator": 404}),
     "pop-answer": ("post", {"agent": 404, "supervisor": 404, "administrator": 404}),  # somebody else's card
 }
 OPEN = {"sign-in", "theme", "healthz", "readyz", "phone-event"}  # the last: by its token
@@ -136,6 +155,7 @@ def addresses(office: RowOffice) -> dict[str, str]:
         "import_id": a_checked_file().pk,
         "file_id": received("Name\nA\n", actor=office.users[1]).pk,
         "order_id": a_doctors_run(office).pk,
+        "command_id": a_call_of_somebody(office).pk,
         "rule_id": PopRule.objects.create(user=office.users[2], when="never").pk,
         "outcome_id": Disposition.objects.create(key=9, label="Do not call").pk,
         "link_id": CardLink.objects.create(label="CRM", template="https://crm.example.org/{e164}").pk,
@@ -150,6 +170,13 @@ def addresses(office: RowOffice) -> dict[str, str]:
 def a_checked_file() -> PhoneImport:
     content = b"phone,address,passcode\nHot desk 9,127.0.0.1,1234\n"
     return check_file(actor=None, name="a.csv", content=content, options=Options(), now=utc_now())
+
+
+def a_call_of_somebody(office: RowOffice) -> CallCommand:
+    return CallCommand.objects.create(
+        kind="make_call", user=office.users[2], phone=office.phones[2], idempotency_key="dial", target="Somebody",
+        far_number="+493023125447", requested_at=utc_now(), not_after=utc_now(),
+    )  # fmt: skip
 
 
 def a_doctors_run(office: RowOffice) -> DeviceOrder:
@@ -208,7 +235,17 @@ def test_a_get_never_changes_anything(name: str, addresses: dict[str, str], visi
 
 
 FORMS = {"person-new", "person-edit", "person-password", "own-password"}  # one address for the page and its POST
-PHONE_FORMS = {"phone-new", "phone-edit", "phone-swap", "phone-order", "phone-import"}
+PHONE_FORMS = {
+    "dialling",
+    "phone-new",
+    "phone-edit",
+    "phone-swap",
+    "phone-order",
+    "phone-import",
+    "phone-ways",
+    "ways",
+    "phone-calibrate",
+}
 POSTS = {name for name, (method, _) in MATRIX.items() if method == "post"}
 
 

@@ -19,7 +19,7 @@ from phones.services import assign_phone
 from tests.support.office import RowOffice, add_phone
 from tests.support.web_story import add_call
 
-MOST_QUERIES = 26
+MOST_QUERIES = 28
 NOBODY = {"disposition": "no_answer", "answered_at": None, "answered_by": None, "talk_seconds": None}
 
 

@@ -12,6 +12,7 @@ from crmconnector.contacts.models import Contact, ContactImport, ContactImportPr
 from crmconnector.pbx.models import Line
 from crmconnector.screenpop.models import CardLink, PopDecision, PopReceipt, PopRule
 from crmconnector.screenpop.selectors import open_cards
+from tests.support.call_bar import call_on_desk, own_leg_of
 from tests.support.isolation import HOSTILE, assert_harmless, links_of
 from tests.support.office import RowOffice
 from tests.support.web_story import add_call, add_command, add_pop, caller, person
@@ -84,6 +85,32 @@ def _found(office: RowOffice, text: str) -> str:
     pop, own = add_pop(call, call.legs.get()), Client()
     own.force_login(office.users[0])
     return own.get(f"/desk/pops/{pop.pk}/find", {"q": text}).content.decode()
+
+
+def transfer_list(office: RowOffice, _boss: Client) -> str:
+    office.add_contact(HOSTILE, "030 1234567", company=HOSTILE)
+    office.users[1].full_name = HOSTILE
+    office.users[1].save()
+    return _targets(office, "Zed")
+
+
+def transfer_nobody(office: RowOffice, _boss: Client) -> str:
+    return _targets(office, HOSTILE)
+
+
+def consultation(office: RowOffice, _boss: Client) -> str:
+    office.users[1].full_name = HOSTILE
+    office.users[1].save()
+    pop = call_on_desk(office)
+    add_command(own_leg_of(pop), "requested", "confirmed", kind="attended_start", target=HOSTILE, far_number="202",
+                pbx=office.pbx)  # fmt: skip
+    return render_to_string("screenpop/card.html", open_cards(user=pop.user)[0].context())
+
+
+def _targets(office: RowOffice, text: str) -> str:
+    pop, own = call_on_desk(office), Client()
+    own.force_login(office.users[0])
+    return own.get(f"/desk/pops/{pop.pk}/targets", {"q": text}).content.decode()
 
 
 def explained(office: RowOffice, boss: Client) -> str:
@@ -161,7 +188,8 @@ def _opened(client: Client, address: str, **query: str) -> str:
 
 PLACES: list[Shown] = [
     choose_list, known_card, last_note, sent_by, closed_card, colleague_card, unknown_card, attach_results,
-    attach_nothing, explained, reasons_page, call_page, call_page_nobody, import_problems, merge_search, merge_compare,
+    attach_nothing, transfer_list, transfer_nobody, consultation, explained, reasons_page, call_page,
+    call_page_nobody, import_problems, merge_search, merge_compare,
 ]  # fmt: skip
 
 

@@ -258,7 +258,7 @@ def test_the_page_tells_lines_accounts_and_what_is_amiss(office: RowOffice, admi
     for words in (
         "Connected", "In use, the phone does not say how", "Do not disturb is on", "not registered",
         "The PBX has no registration of ext. 201", "registers from 127.0.0.9, but we ask this phone at 127.0.0.1",
-        "Nobody has tried this on a real GRP26xx", "it answered in 38 ms", "What this phone can do for us",
+        "Nobody has tried this on a real GRP26xx", "it answered in 38 ms", "What can be done on this phone",
     ):  # fmt: skip
         assert words in page, words
 

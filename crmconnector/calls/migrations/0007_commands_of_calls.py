@@ -147,7 +147,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='callcommand',
-            index=models.Index(condition=models.Q(('kind', 'make_call')), fields=['user', '-requested_at'], name='command_dials_of_user'),
+            index=models.Index(condition=models.Q(('kind__in', ['make_call', 'blind_transfer', 'attended_start', 'conference'])), fields=['user', '-requested_at'], name='command_dials_of_user'),
         ),
         migrations.AddIndex(
             model_name='callcommand',

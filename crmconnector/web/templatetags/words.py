@@ -12,6 +12,10 @@ from django.utils.translation import gettext as _
 from crmconnector.calls.models import CallCommand
 from crmconnector.common.clock import from_epoch, utc_now
 from crmconnector.common.numbers import shown_number
+from crmconnector.screenpop.callbar import CallBar
+from crmconnector.screenpop.explain import isolated
+from crmconnector.web.command_words import CONSULTING, GONE, GONE_HELD
+from crmconnector.web.command_words import why_not as why_not_in_words
 from crmconnector.web.words import Said, running_time, said_of, spoken_time
 
 register = template.Library()
@@ -71,6 +75,34 @@ def spoken(seconds: float | None) -> str:
 def said(command: CallCommand | None) -> Said | None:
     """The one sentence under the call bar."""
     return said_of(command, now=utc_now()) if command else None
+
+
+@register.filter
+def said_on(command: CallCommand | None, bar: CallBar) -> Said | None:
+    """The one sentence of a card. That the one who was asked is gone comes before that they were called."""
+    over = bar.over if bar else None
+    if over is None or (command is not None and over.start.pk not in (command.pk, command.part_of_id)):
+        return said(command)
+    words = (GONE_HELD if bar.held else GONE)[over.state]
+    return Said("care", "note", str(words) % {"whom": isolated(over.name)})
+
+
+@register.filter
+def so_far(since: datetime) -> str:
+    """How long it goes on already, in words: 4 min."""
+    return spoken_time((utc_now() - since).total_seconds())
+
+
+@register.filter
+def consulting(state: str) -> str:
+    """What the one who is asked does now, to go behind the name."""
+    return str(CONSULTING.get(state, CONSULTING[""]))
+
+
+@register.filter
+def why_not(code: str) -> str:
+    """Why a verb is not possible now."""
+    return why_not_in_words(code)
 
 
 @register.filter

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from crmconnector.common.clock import utc_now
 from crmconnector.pbx.models import Line, Pbx, Queue, Trunk
-from crmconnector.pbx.selectors import manager_lines, pbx_overview
+from crmconnector.pbx.selectors import manager_lines, pbx_overview, verbs_missing
 from crmconnector.pbx.services import PbxProblem
 from crmconnector.web.access import administrators_only
 from crmconnector.web.acts import change_line_country, keep_pbx, name_line, name_queue, name_trunk, remove, settle_trunk
@@ -135,6 +135,7 @@ def _page(request: HttpRequest, one: Pbx, **forms: object) -> HttpResponse:
         "lines": one.lines.all(),
         "queues": one.queues.all(),
         "manager_lines": manager_lines(username=one.username, permit=PERMIT_EXAMPLE),
+        "verbs_missing": verbs_missing(one),
         "trunk_form": TrunkForm(),
         "line_form": LineForm(prefix=None, auto_id="line_%s"),
         "queue_form": QueueForm(auto_id="queue_%s"),

@@ -16,7 +16,6 @@ from crmconnector.common.clock import utc_now
 from crmconnector.web.access import administrators_only
 from crmconnector.web.acts import give_phone, keep_phone, take_phone_back
 from crmconnector.web.context import Shell
-from crmconnector.web.doctor_page import capabilities
 from crmconnector.web.fleet import (
     Moment,
     asked_ids,
@@ -33,6 +32,7 @@ from crmconnector.web.people import signed_in
 from crmconnector.web.phone_acts import new_key
 from crmconnector.web.phone_page import PhoneNow, guarded_offers, hints_of
 from crmconnector.web.phone_page import phone_now as phone_as_it_is
+from crmconnector.web.ways_page import lines_of_phone
 from phones.drivers.grandstream.keys import KEYS
 from phones.models import Phone
 from phones.selectors import phones_overview
@@ -132,7 +132,7 @@ def show_phone(
     context = {
         "phone": one, "now": now, "seat": now.seat, "history": history, "form": form or AssignForm(), "shell": shell,
         "keys_form": keys_form or KeysForm(), "keys_refused": sitting is not None and sitting.pk != user.pk,
-        "key": new_key(), "offers": guarded_offers(user), "key_names": KEYS.values(), "can_do": capabilities(one),
+        "key": new_key(), "offers": guarded_offers(user), "key_names": KEYS.values(), "verbs": lines_of_phone(one),
         "hints": hints_of(one),
     }  # fmt: skip
     return render(request, "phones/phone.html", context)

@@ -98,8 +98,8 @@ class GrandstreamDriver:
         situation.check_reject(lines)
         self._operate(_Operation.REJECT)
 
-    def end_call(self, *, lines: Lines) -> None:
-        situation.check_end(lines)
+    def end_call(self, *, lines: Lines, beside_held: bool = False) -> None:
+        situation.check_end(lines, beside_held=beside_held)
         self._operate(_Operation.END)
 
     def hold_call(self, *, lines: Lines) -> None:

@@ -44,6 +44,7 @@ _ALONE: Final = {
     LineWord.CONNECTED: Situation.CONNECTED,
     LineWord.ON_HOLD: Situation.HELD,
 }
+_IN_FRONT: Final = frozenset({LineWord.DIALING, LineWord.CALLING, LineWord.CONNECTED})
 _BESIDE_HELD_ONES: Final = {LineWord.CONNECTED: Situation.TWO_CALLS, LineWord.DIALING: Situation.SECOND_NUMBER}
 
 
@@ -74,9 +75,14 @@ def check_reject(lines: Lines) -> None:
     check_accept(lines)
 
 
-def check_end(lines: Lines) -> None:
-    """The phone ends the call that it looks at, so there must be exactly one, and nothing that rings."""
+def check_end(lines: Lines, *, beside_held: bool = False) -> None:
+    """The phone ends the call that it looks at, so there must be exactly one, and nothing that rings.
+
+    `beside_held`: held calls may wait beside it. The phone looks at the one that is not held.
+    """
     situation_of(lines)
+    if beside_held and _of(lines, _IN_FRONT):
+        lines = tuple(line for line in lines if line.state is not LineWord.ON_HOLD)
     used = _of(lines, set(LineWord) - {LineWord.IDLE})
     ringing = _of(lines, {LineWord.RINGING})
     if len(used) > 1:

@@ -52,7 +52,10 @@ class Command(BaseCommand):
             ("May also be", ", ".join(story.reading.others)),
             ("National", story.national),
             ("Matching key", story.reading.key),
-            ("Would dial", story.dials),
+            ("Would dial", story.plan.dial_string if story.plan else ""),
+            ("That is", story.plan.sentence if story.plan else ""),
+            ("Not dialled", story.why_not),
+            ("Held back", story.brake),
         ):
             if value:
                 self.tell(label, value)

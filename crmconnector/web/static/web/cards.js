@@ -8,10 +8,10 @@ import { post } from "./post.js";
 import { relax, steady } from "./steady.js";
 
 const ELSEWHERE_MS = 20000;
-const GO_BY_THEMSELVES = ["elsewhere", "test"];
+const GO_BY_THEMSELVES = ["elsewhere", "test", "hung_up"];
 const MOST_CLOSED = 3;
 const MOST_RINGING = 5;
-const RANK = { ringing: 0, talking: 1, held: 1, closed: 2 };
+const RANK = { ringing: 0, dialling: 0, talking: 1, held: 1, closed: 2 };
 const rank = (card) => RANK[card.dataset.state] ?? 2;
 export const number = (text) => Number.parseInt(text, 10) || 0;
 

@@ -1,7 +1,9 @@
 // The desk: what comes by the stream goes to the cards, the lines that are read out, the tone and the receipts.
 import { Cards, cardsIn, number } from "./cards.js";
 import { clockText, serverNow, setServerNow, tick } from "./clock.js";
-import { watchForms } from "./forms.js";
+import { refresh, shut, watchDrawers } from "./drawers.js";
+import { sayLate, watchForms } from "./forms.js";
+import { offerTelLinks, watchStrip } from "./dial.js";
 import { lookSoon, watchPoll } from "./poll.js";
 import { token } from "./post.js";
 import { Presence } from "./presence.js";
@@ -33,6 +35,8 @@ const herald = new Herald({
 });
 
 function drawn(changes) {
+  for (const { card } of changes) refresh(card);
+  sayLate();
   lines.changed(changes);
   tick();
   note();
@@ -89,6 +93,7 @@ const ON = {
   hello: (content) => setServerNow(content.now),
   still: (content) => setServerNow(content.now),
   card: took,
+  look: lookSoon,
   resync,
   crowded: () => { document.getElementById("stream-crowded").hidden = false; resync(); },
   bye: () => location.reload(), // signed out, or the account was closed: the sign-in page says so
@@ -98,6 +103,9 @@ watchPoll(document.body);
 restoreDrafts(home);
 keepDrafts(home);
 watchForms(document.body);
+watchStrip(document.body);
+offerTelLinks(document.body);
+watchDrawers(document.body, cards);
 tick();
 note();
 document.addEventListener("visibilitychange", note);
@@ -106,10 +114,11 @@ stream = new Stream({
   handlers: { event: (kind, content) => ON[kind]?.(content), state: onState, slept: resync, leads: note },
 });
 
-// Esc leaves a field, then closes what is over: the card in use, else the first.
+// Esc shuts a drawer, leaves a field, then closes what is over: the card in use, else the first.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || event.defaultPrevented || document.querySelector("details.menu[open]")) return;
   const inside = document.activeElement?.closest("#cards > article");
+  if (inside ? shut(inside) : cards.list().some(shut)) return;
   if (inside && document.activeElement.matches("input, textarea, select")) return inside.focus({ preventScroll: true });
   const over = inside?.dataset.state === "closed" ? inside : cards.list("closed")[0];
   if (over) cards.close(over);

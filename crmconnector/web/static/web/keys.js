@@ -22,7 +22,9 @@ function typing(target) {
 
 function buttonOf(key) {
   const all = [...document.querySelectorAll("[aria-keyshortcuts]")].filter((each) => carries(each, key) && opened(each));
-  return all.find((each) => each.closest("article")?.contains(document.activeElement)) ?? all[0];
+  const near = all.filter((each) => each.closest("article")?.contains(document.activeElement));
+  const found = near.length ? near : all;
+  return found.find((each) => each.closest("[data-drawer]")) ?? found[0]; // the keypad that is open, before a list
 }
 
 // What is folded away in the card can be reached too: the field of a note opens with its key.

@@ -1,12 +1,15 @@
 // On every page: keys, the account menu, switches that this browser remembers.
 import "./clock.js";
+import { watchDialForms } from "./dial.js";
 import { press, watchHelp } from "./keys.js";
 import { watchNotifyBox } from "./notify.js";
+import "./omni.js";
 import { watchBoxes } from "./switches.js";
 
 watchBoxes();
 watchNotifyBox();
 watchHelp();
+watchDialForms(document.body);
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;

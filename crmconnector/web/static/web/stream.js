@@ -2,7 +2,7 @@
 import { Leader } from "./leader.js";
 
 const RETRY_MS = [1000, 2000, 5000, 10000];
-const NAMES = ["hello", "card", "still", "resync", "crowded", "bye"];
+const NAMES = ["hello", "card", "look", "still", "resync", "crowded", "bye"];
 const CHECK_MS = 5000;
 const SILENT_MS = 40000; // the server says something every 15 s
 const ASKED_MS = 3000;

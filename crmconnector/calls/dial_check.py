@@ -1,0 +1,212 @@
+"""Dial rules and brakes against the rows: settings, prefixes, known extensions, what was dialled lately.
+
+The same question is asked twice: when a person asks for a call, and again by the worker just before it is sent, as
+somebody may have stopped dialling in between.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Count, Min, Q, QuerySet
+from django.utils import timezone
+
+from crmconnector.audit.models import AuditEvent
+from crmconnector.audit.services import record_act
+from crmconnector.calls.brakes import (
+    HOUR_SECONDS,
+    MINUTE_SECONDS,
+    Brake,
+    Limits,
+    Recent,
+    alarm_of,
+    range_of,
+    why_not_dial,
+)
+from crmconnector.calls.command_models import DIALS as DIALLED
+from crmconnector.calls.dial_rules import DialKind, DialPlan, NoDial, could_dial, plan_dial
+from crmconnector.calls.models import CallCommand, CommandKind, CommandState, DialSettings
+from crmconnector.common.marked import gettext_noop as _
+from crmconnector.common.sentences import Sentence
+from crmconnector.pbx.models import Line, Pbx, Queue
+from crmconnector.users.models import Role, User
+from phones.models import SipAccount
+
+# Verbs that bring somebody else into a call: to outside numbers they pass the same rules as a new call.
+BRINGS_IN: Final = (CommandKind.BLIND_TRANSFER, CommandKind.ATTENDED_START, CommandKind.CONFERENCE)
+NEVER_SENT: Final = (CommandState.REFUSED, CommandState.EXPIRED, CommandState.CANCELLED)
+MOST_NAMED: Final = 2
+_like_an_extension = re.compile(r"\A[0-9*#]{1,20}\Z")
+
+CHANGED = Brake(
+    "rules_changed", Sentence(_("Not dialled: the dial rules were changed meanwhile. Press again.")), may_allow=False
+)
+
+
+def dial_settings() -> DialSettings:
+    """The one row; the careful defaults as long as nobody has saved it."""
+    return DialSettings.objects.filter(pk=1).first() or DialSettings(pk=1)
+
+
+def limits_of(row: DialSettings) -> Limits:
+    countries = {*row.countries, *Pbx.objects.filter(enabled=True).values_list("country", flat=True)}
+    return Limits(
+        frozenset(countries), row.premium, row.satellite, row.calls_a_minute, row.night_from, row.night_until,
+        stopped_words(row),
+    )  # fmt: skip
+
+
+def stopped_words(row: DialSettings) -> str:
+    """Who stopped dialling, when and why, in one clause; empty while it is allowed."""
+    if row.stopped_at is None:
+        return ""
+    at = timezone.localtime(row.stopped_at).strftime("%H:%M")
+    text = (
+        _("%(who)s stopped all dialling at %(at)s (%(why)s)")
+        if row.stopped_because
+        else _("%(who)s stopped all dialling at %(at)s")
+    )
+    return Sentence(text, who=row.stopped_by, at=at, why=row.stopped_because)
+
+
+def plan_on(*, pbx: Pbx, text: str, line: Line | None = None) -> DialPlan | NoDial:
+    """What a phone of this PBX dials for the text; `line`: whose number is to be shown."""
+    return plan_dial(
+        text, country=pbx.country, dial_prefix=pbx.dial_prefix, style=pbx.dial_style,
+        line_prefix=line.dial_prefix if line else "", outside_prefixes=pbx.outside_prefix_list,
+        extensions=KnownExtensions(pbx.pk),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class KnownExtensions:
+    """Accounts of our phones and named queues of one PBX; asked for short texts only, one at a time."""
+
+    pbx_id: int
+
+    def __contains__(self, text: object) -> bool:
+        if not isinstance(text, str) or not _like_an_extension.match(text):
+            return False
+        accounts = SipAccount.objects.filter(pbx_id=self.pbx_id, extension=text).values("pk")
+        return accounts.union(Queue.objects.filter(pbx_id=self.pbx_id, name=text).values("pk")).exists()
+
+
+def brake_of(
+    *, plan: DialPlan, now: datetime, user: User | None = None, command: CallCommand | None = None,
+    kind: CommandKind = CommandKind.MAKE_CALL, limits: Limits | None = None,
+) -> Brake | None:  # fmt: skip
+    """What holds this dial back now, or None. Without a user only what holds for everybody.
+
+    `command`: the row that is about to be sent; only what was asked for before it counts. A transfer or a conference
+    with somebody inside is no dial that costs anything. For an emergency number nothing is even looked up.
+    """
+    if plan.kind is DialKind.EMERGENCY or (kind in BRINGS_IN and not plan.outside):
+        return None
+    recent = recent_dials(plan=plan, user=user, now=now, command=command) if user else Recent()
+    return why_not_dial(plan, limits or limits_of(dial_settings()), recent, timezone.localtime(now))
+
+
+def recent_dials(*, plan: DialPlan, user: User, now: datetime, command: CallCommand | None = None) -> Recent:
+    """What was dialled before: by this person, to this number by anybody, and to its hundred."""
+    before = command.requested_at if command else now
+    dials = CallCommand.objects.exclude(state__in=NEVER_SENT).filter(fallback_of=None)
+    if command is not None:  # two at the same instant: one of them is the first
+        dials = dials.exclude(pk__in=[command.pk, command.fallback_of_id or command.pk])
+        dials = dials.filter(Q(requested_at__lt=before) | Q(requested_at=before, pk__lt=command.pk))
+    calls, number = dials.filter(kind=CommandKind.MAKE_CALL), plan.far_number
+    minute = Q(requested_at__gt=before - timedelta(seconds=MINUTE_SECONDS))
+    outside = Q(kind=CommandKind.MAKE_CALL) | Q(far_number__startswith="+")
+    mine = dials.filter(minute, DIALLED, outside, user=user).aggregate(times=Count("pk"), first=Min("requested_at"))
+    theirs = calls.filter(minute, far_number=number).aggregate(times=Count("pk"), first=Min("requested_at"))
+    hour = calls.filter(requested_at__gt=before - timedelta(seconds=HOUR_SECONDS))
+    return Recent(
+        mine["times"], theirs["times"], _of_range(hour, number), _free_in(mine["first"], now),
+        _free_in(theirs["first"], now),
+    )  # fmt: skip
+
+
+def check_dial_now(command: CallCommand, now: datetime) -> Brake | None:
+    """What holds back a command that is about to be sent; None for every other verb. Called under its row's lock.
+
+    The refusal, and a dial that should be noticed, are written to the audit log here: nothing is sent without.
+    """
+    if command.kind not in (CommandKind.MAKE_CALL, *BRINGS_IN) or (
+        command.kind != CommandKind.MAKE_CALL and not command.far_number
+    ):
+        return None  # a conference of the calls that are there already brings nobody in
+    if command.pbx is None:
+        return _without_pbx(command)
+    plan = plan_on(pbx=command.pbx, text=command.far_number)
+    if isinstance(plan, NoDial):
+        return _noted(command, Brake(plan.code, plan.sentence, may_allow=False))
+    if plan.far_number != command.far_number or not could_dial(
+        plan, command.dial_string or plan.dial_string, country=command.pbx.country, prefixes=_prefixes(command.pbx)
+    ):
+        return _noted(command, CHANGED)
+    limits, kind = limits_of(dial_settings()), CommandKind(command.kind)
+    brake = brake_of(plan=plan, now=now, user=command.user, command=command, kind=kind, limits=limits)
+    if brake is None and (alarm := alarm_of(plan, limits, timezone.localtime(now))):
+        _alarm(command, alarm)
+    return _noted(command, brake) if brake else None
+
+
+def asks_whom() -> Sentence:
+    """Who may change a brake, by name as far as there are few: "Ask Marek Rybář to allow it."."""
+    bosses = User.objects.filter(Q(role=Role.ADMINISTRATOR) | Q(is_superuser=True), is_active=True)
+    names = [boss.display_name for boss in bosses.order_by("username")[: MOST_NAMED + 1]]
+    if not names or len(names) > MOST_NAMED:
+        return Sentence(_("An administrator can allow it on the page Dialling."))
+    if len(names) == 1:
+        return Sentence(_("Ask %(name)s to allow it."), name=names[0])
+    return Sentence(_("Ask %(name)s or %(other)s to allow it."), name=names[0], other=names[1])
+
+
+def sentence_of(brake: Brake) -> Sentence:
+    """The brake in words, with who may change it."""
+    if not brake.may_allow or brake.retry_after_seconds:
+        return brake.sentence
+    return Sentence.of(brake.sentence, asks_whom())
+
+
+def _without_pbx(command: CallCommand) -> Brake | None:
+    """No PBX, no rules: only the stop can be known."""
+    stopped = stopped_words(dial_settings())
+    return _noted(command, Brake("stopped", Sentence(_("Not dialled: %(who)s."), who=stopped))) if stopped else None
+
+
+def _prefixes(pbx: Pbx) -> frozenset[str]:
+    lines: Iterable[str] = pbx.lines.exclude(dial_prefix="").values_list("dial_prefix", flat=True)
+    return frozenset({pbx.dial_prefix, *lines})
+
+
+def _of_range(hour: QuerySet[CallCommand], number: str) -> int:
+    """Other numbers of the same hundred: between its first and its last, and as long, so that an index finds them."""
+    hundred = range_of(number)
+    if not hundred:
+        return 0
+    others = hour.filter(far_number__range=(f"{hundred}00", f"{hundred}99"), far_number__regex=f"^.{{{len(number)}}}$")
+    return others.exclude(far_number=number).values("far_number").distinct().count()
+
+
+def _free_in(first: datetime | None, now: datetime) -> int:
+    """Seconds until the oldest of those that count is a minute old; at least one."""
+    if first is None:
+        return MINUTE_SECONDS
+    return max(1, round((first + timedelta(seconds=MINUTE_SECONDS) - now).total_seconds()))
+
+
+def _noted(command: CallCommand, brake: Brake) -> Brake:
+    """Without the number: the command has it for as long as it may be kept."""
+    details = {"code": brake.code, "alarm": brake.alarm, "kind": command.kind}
+    record_act(actor=command.user, action="dial.refused", target=command, details=details)
+    return brake
+
+
+def _alarm(command: CallCommand, alarm: str) -> None:
+    """Once for a command: it may be looked at again before it is sent."""
+    action = f"dial.{alarm}"
+    known = AuditEvent.objects.filter(target_type="calls.callcommand", target_id=str(command.pk), action=action)
+    if not known.exists():
+        record_act(actor=command.user, action=action, target=command, details={"kind": command.kind})
