@@ -17,6 +17,7 @@ from phones.models import Assignment, Phone, SipAccount
 from phones.services import assign_phone
 
 STORY_FILE = Path(settings.BASE_DIR) / "crmconnector" / "simulator" / "stories" / "first_day.json"
+SNIPPET = "crmconnector"
 
 
 def read_story(path: Path = STORY_FILE) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def load_story(
 
 def _pbx(told: dict[str, Any], *, ami_port: int, ami_username: str, ami_secret: str) -> Pbx:
     address = {"host": "127.0.0.1", "port": ami_port, "username": ami_username, "secret": ami_secret}
+    address |= {"snippet_context": SNIPPET}  # the simulated PBX behaves as if our dialplan were installed
     pbx, _ = Pbx.objects.update_or_create(
         simulated=True, defaults={**address, "name": told["name"], "country": told["country"], "enabled": True}
     )

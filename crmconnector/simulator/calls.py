@@ -84,6 +84,16 @@ class Call:
     def id(self) -> str:
         return self.caller.channel.linkedid
 
+    def take_place_of(self, leg: Leg) -> None:
+        """This leg will be the caller of this call, which is about to start."""
+        self._caller = leg.moved_to(self)
+
+    @property
+    def parties(self) -> list[Leg]:
+        """Everybody who has a channel in it."""
+        found = [self._caller, self.winner, *self.legs]
+        return [leg for leg in found if leg is not None]
+
     def start(self, channel: Channel, phone: Phone | None = None, line: PhoneLine | None = None) -> None:
         """Begin with the caller's channel; `phone` and `line` are his when he is one of the office."""
         self._caller = Leg(self, channel, phone, line)
@@ -204,8 +214,10 @@ class Call:
             self._dialled(leg, leg.channel.endpoint)
 
     def _reachable(self) -> list[Phone]:
-        """A phone that is not registered gets no channel at all, as in Asterisk."""
-        return [phone for phone in self.plan.targets if phone.registered]
+        """A phone that is not registered gets no channel at all, as in Asterisk; nor does one with the PBX's own note
+        that it is not to be disturbed."""
+        asleep = self.pbx.undisturbed
+        return [phone for phone in self.plan.targets if phone.registered and phone.extension not in asleep]
 
     def _open(self, phone: Phone) -> Leg:
         channel = self.pbx.new_channel(

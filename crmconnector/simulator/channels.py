@@ -47,6 +47,7 @@ class Channel:
     bridge: Bridge | None = None
     held: bool = False
     hears_music: bool = False
+    muted: bool = False  # what this party says is not passed on
 
     def headers(self, prefix: str = "") -> Headers:
         """The fourteen headers every channel event carries; the second channel of an event has the prefix Dest."""
@@ -75,13 +76,14 @@ class Bridge:
 
     uniqueid: str
     channels: list[Channel] = field(default_factory=list)
+    is_room: bool = False  # of a conference
 
     def headers(self) -> Headers:
         return [
             ("BridgeUniqueid", self.uniqueid),
-            ("BridgeType", "basic"),
-            ("BridgeTechnology", "simple_bridge"),
-            ("BridgeCreator", "<unknown>"),
+            ("BridgeType", "base" if self.is_room else "basic"),
+            ("BridgeTechnology", "softmix" if self.is_room else "simple_bridge"),
+            ("BridgeCreator", "ConfBridge" if self.is_room else "<unknown>"),
             ("BridgeName", "<unknown>"),
             ("BridgeNumChannels", str(len(self.channels))),
             ("BridgeVideoSourceMode", "none"),

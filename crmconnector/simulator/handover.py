@@ -44,7 +44,7 @@ def let_go(leg: Leg, number: str) -> Leg | None:
     other.channel.exten = number
     pbx.leave(other.channel)
     pbx.leave(leg.channel)
-    _gone(pbx, leg, call)
+    gone(pbx, leg, call)
     call.dissolve()
     return other
 
@@ -70,17 +70,17 @@ def join(held: Leg, consulted: Leg) -> Call | None:
     before = [*first_bridge.headers()], [*bridge.headers()]
     pbx.leave(one.channel)
     pbx.leave(consulted.channel)
-    _enter(pbx, one.channel, bridge)
-    _tell_attended(pbx, (held, consulted), before, one.channel, two.channel, bridge)
+    enter(pbx, one.channel, bridge)
+    tell_attended(pbx, (held, consulted), before, one.channel, two.channel, bridge)
     held.call.before_handover(held)
     consulted.call.before_handover(consulted)
     pbx.connect_line(one.channel, two.channel)
     pbx.connect_line(two.channel, one.channel)
     pbx.leave(held.channel)
     for leg in (consulted, held):
-        _gone(pbx, leg, leg.call)
+        gone(pbx, leg, leg.call)
         leg.call.dissolve()
-    return _joined_call(held.call, consulted.call, one, two)
+    return joined_call(held.call, consulted.call, one, two)
 
 
 def ring_on(held: Leg, consulted: Leg) -> Call | None:
@@ -92,19 +92,19 @@ def ring_on(held: Leg, consulted: Leg) -> Call | None:
     pbx.hold(held.channel, False)
     first_bridge = held.channel.bridge
     before: tuple[Headers, Headers] = (first_bridge.headers() if first_bridge else [], [])
-    _tell_attended(pbx, (held, consulted), before, one.channel, None, None)
+    tell_attended(pbx, (held, consulted), before, one.channel, None, None)
     held.call.before_handover(held)
     pbx.leave(held.channel)
     pbx.leave(one.channel)
-    _gone(pbx, held, held.call)
+    gone(pbx, held, held.call)
     held.call.dissolve()
     one.channel.exten = consulted.channel.exten
-    _gone(pbx, consulted, call)
+    gone(pbx, consulted, call)
     call.take_over(one)
     return call
 
 
-def _joined_call(first: Call, second: Call, one: Leg, two: Leg) -> Call:
+def joined_call(first: Call, second: Call, one: Leg, two: Leg) -> Call:
     talk = first.plan.talk_seconds or second.plan.talk_seconds
     number = two.channel.caller_number
     kind = first.plan.kind
@@ -121,7 +121,7 @@ def _older(one: str, two: str) -> str:
     return min(one, two, key=lambda uniqueid: [int(part) for part in uniqueid.split(".")])
 
 
-def _gone(pbx: Pbx, leg: Leg, call: Call) -> None:
+def gone(pbx: Pbx, leg: Leg, call: Call) -> None:
     """The transferer's channel ends, and his line."""
     if leg is call.caller:
         pbx.soft_hangup(leg.channel)
@@ -129,13 +129,13 @@ def _gone(pbx: Pbx, leg: Leg, call: Call) -> None:
     leg.clear()
 
 
-def _enter(pbx: Pbx, channel: Channel, bridge: Bridge) -> None:
+def enter(pbx: Pbx, channel: Channel, bridge: Bridge) -> None:
     bridge.channels.append(channel)
     channel.bridge = bridge
     pbx.emit("BridgeEnter", CALL, bridge.headers(), channel.headers())
 
 
-def _tell_attended(
+def tell_attended(
     pbx: Pbx,
     transferers: tuple[Leg, Leg],
     bridges: tuple[Headers, Headers],

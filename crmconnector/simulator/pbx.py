@@ -22,6 +22,8 @@ class Pbx:
         self.channels: dict[str, Channel] = {}
         self.listeners: list[Listener] = []
         self.timestamps = timestamps
+        self.heard: dict[str, list[str]] = {}  # tones played to a channel, by its Uniqueid
+        self.undisturbed: set[str] = set()  # extensions, as the dialplan notes them (database family DND)
         self._random = random.Random(seed)
         self._epoch_serial = 0
         self._name_serial = 0
@@ -85,9 +87,9 @@ class Pbx:
     def dial_end(self, caller: Channel, dest: Channel, status: str) -> None:
         self.emit("DialEnd", CALL, caller.headers(), dest.headers("Dest"), [("DialStatus", status)])
 
-    def join(self, *members: Channel) -> Bridge:
+    def join(self, *members: Channel, is_room: bool = False) -> Bridge:
         """Put channels together in a new bridge."""
-        bridge = Bridge(str(uuid.UUID(int=self._random.getrandbits(128), version=4)))
+        bridge = Bridge(str(uuid.UUID(int=self._random.getrandbits(128), version=4)), is_room=is_room)
         self.emit("BridgeCreate", CALL, bridge.headers())
         for channel in members:
             bridge.channels.append(channel)

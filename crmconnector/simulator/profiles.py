@@ -72,6 +72,7 @@ class Profile:
     dnd_key: bool = False  # the DND key exists over CTI; otherwise it is unknown
     voicemail_number: str = "*97"  # what VM calls; "" = not set
     account_count: int = 2
+    obeys_pick_up: bool = True  # picks up by itself where the INVITE says so ("Allow Auto Answer by Call-Info")
     auto_cfg: bool = False  # get_accounts has the key auto_cfg
 
 

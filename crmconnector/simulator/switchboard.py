@@ -29,6 +29,7 @@ class Switchboard:
         self.story, self.pace, self.pbx = story, pace, pbx
         self.calls: dict[str, Call] = {}
         self.rooms: Rooms = defaultdict(list)
+        self.parked: dict[str, Call] = {}  # by the place of the car park that one dials
         self.far_ends: dict[str, FarEnd] = {}  # set by a test or a scene, for one dialled number
         self.referrals: dict[str, str] = {}  # how a blind transfer to a number goes, in words of switch.REFERRALS
         self.random = random.Random(story.seed)
@@ -130,11 +131,13 @@ class Switchboard:
             if other is None:
                 outcome = "refused"
             else:
-                self._send_on(other, number, leg.call.plan.talk_seconds)
+                self.send_on(other, number, leg.call.plan.talk_seconds)
         told(outcome)
 
-    def _send_on(self, other: Leg, number: str, talk_seconds: float | None) -> None:
+    def send_on(self, other: Leg, number: str, talk_seconds: float | None) -> None:
         """The dialplan takes the party that was handed over to its new target."""
+        if self._take_back(other, number):
+            return
         if self._is_inside(number):
             plan = replace(goes_on(other, number, talk_seconds), colleagues=self._habits())
             call = self._build(plan, number)
@@ -169,8 +172,35 @@ class Switchboard:
             caller_name=phone.owner,
             exten=number,
         )
+        if self._take_back(Leg(call, channel, phone, line), number):
+            return
         self._up(call, channel.linkedid)
         call.start(channel, phone, line)
+
+    def _take_back(self, leg: Leg, number: str) -> bool:
+        """Who dials a place of the car park has the party that waits there."""
+        parked = self.parked.get(number)
+        if parked is None:
+            return False
+        waiting = parked.caller
+        parked.dissolve()
+        self.pbx.new_state(leg.channel, state.UP)
+        self.pbx.music(waiting.channel, False)
+        self.pbx.join(waiting.channel, leg.channel)
+        self.keep(Call.already_up(self.pbx, self.pace, parked.plan, waiting, leg))
+        return True
+
+    def keep(self, call: Call) -> None:
+        """A call that somebody else began is one of the office's."""
+        self._up(call, call.id)
+
+    def plan_to(self, number: str) -> Plan:
+        """How a number is reached for somebody who is in a call already: one phone, a group, or the world outside."""
+        if not self._is_inside(number):
+            return self._outside(number)
+        group = self.story.group(number) or self.story.queue(number)
+        members = tuple(self.phone(one) for one in group.members) if group else (self.phone(number),)
+        return Plan("internal", number, targets=members, colleagues=self._habits())
 
     def draw(self, span: Span) -> float:
         """A time between two, the same in every run of one seed."""

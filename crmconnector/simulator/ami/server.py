@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from crmconnector.simulator.ami.actions import ACTIONS, echo_of
+from crmconnector.simulator.ami.deeds import DEEDS, list_commands, obey
 from crmconnector.simulator.ami.wire import ActionReader, Headers, encode
 from crmconnector.simulator.switchboard import Switchboard
 
@@ -125,6 +126,10 @@ class AmiServer:
             session.send(
                 [("Response", "Success"), *echo_of(action), ("Events", "On" if session.wants_events else "Off")]
             )
+        elif name == "listcommands":
+            session.send(list_commands(action))
+        elif name in DEEDS:
+            session.send(obey(self.board, action))
         elif name in ACTIONS:
             for message in ACTIONS[name](self.board, action):
                 session.send(message)

@@ -34,12 +34,18 @@ def escape_name(name: str) -> str:
 
 
 def parse(block: str) -> dict[str, str]:
-    """The headers of one action, keys in lower case (Asterisk does not look at case); the first of two wins."""
+    """The headers of one action, keys in lower case (Asterisk does not look at case); the first of two wins.
+
+    Only `Variable` may come several times; its values are separated by line ends.
+    """
     headers: dict[str, str] = {}
     for line in block.splitlines():
         key, colon, value = line.partition(":")
-        if colon:
-            headers.setdefault(key.strip().lower(), value.strip())
+        name, value = key.strip().lower(), value.strip()
+        if colon and name == "variable" and name in headers:
+            headers[name] += f"\n{value}"
+        elif colon:
+            headers.setdefault(name, value)
     return headers
 
 
