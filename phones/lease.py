@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -12,10 +13,12 @@ LOOK = "look"  # the holder's name when a worker looks by itself: a person's ord
 
 # Whoever is changing a row just now has it: that one is passed over, not waited for. A worker that is frozen between
 # taking a lease and its commit must not stop everybody else; so it is not left to "on conflict", which waits for it.
+# Of those that would make a phone's first row one does (7005 is the class of that advisory lock); the others go on.
 _ADD_MISSING = """
     insert into phones_phonelease (phone_id, token, holder)
     select id, 0, '' from unnest(%s::bigint[]) as id
     where not exists (select from phones_phonelease as lease where lease.phone_id = id)
+    and pg_try_advisory_xact_lock(7005, id::int)
     on conflict do nothing
 """
 _TAKE = """
@@ -26,6 +29,11 @@ _TAKE = """
     )
     update phones_phonelease as lease set token = token + 1, held_until = %(until)s, holder = %(holder)s
     from free where lease.phone_id = free.phone_id returning lease.phone_id, lease.token
+"""
+_TAKE_OVER = """
+    with there as (select phone_id from phones_phonelease where phone_id = %(phone)s for update skip locked)
+    update phones_phonelease as lease set token = token + 1, held_until = %(until)s, holder = %(holder)s
+    from there where lease.phone_id = there.phone_id returning lease.token
 """
 _GIVE_BACK = """
     update phones_phonelease as lease set held_until = null
@@ -39,19 +47,35 @@ def take_lease(*, phone_id: int, holder: str, now: datetime, seconds: float = LE
     return take_leases(phone_ids=[phone_id], holder=holder, now=now, seconds=seconds).get(phone_id)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def take_leases(
     *, phone_ids: Collection[int], holder: str, now: datetime, seconds: float = LEASE_SECONDS
 ) -> dict[int, int]:
-    """Token by phone for those that were free; two statements however many phones."""
+    """Token by phone for those that were free; one statement however many phones, three when not all were."""
     wanted = sorted(phone_ids)
     if not wanted:
         return {}
-    until = now + timedelta(seconds=seconds)
+    terms: dict[str, Any] = {"now": now, "until": now + timedelta(seconds=seconds), "holder": holder[:60]}
     with connection.cursor() as cursor:
-        cursor.execute(_ADD_MISSING, [wanted])
-        cursor.execute(_TAKE, {"phones": wanted, "now": now, "until": until, "holder": holder[:60]})
-        return dict(cursor.fetchall())
+        cursor.execute(_TAKE, {"phones": wanted, **terms})
+        taken: dict[int, int] = dict(cursor.fetchall())
+        if missed := [phone_id for phone_id in wanted if phone_id not in taken]:  # held, or without a row as yet
+            cursor.execute(_ADD_MISSING, [missed])
+            cursor.execute(_TAKE, {"phones": missed, **terms})
+            taken |= dict(cursor.fetchall())
+        return taken
+
+
+@transaction.atomic
+def take_over(*, phone_id: int, holder: str, now: datetime, seconds: float = LEASE_SECONDS) -> int | None:
+    """The lease, whoever has it: they send nothing more, for they prove that it is theirs before each request. For an
+    emergency call alone. None while a worker is just changing its row: that one may be frozen and is not waited for."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ADD_MISSING, [[phone_id]])
+        until = now + timedelta(seconds=seconds)
+        cursor.execute(_TAKE_OVER, {"phone": phone_id, "until": until, "holder": holder[:60]})
+        found = cursor.fetchone()
+    return found[0] if found else None
 
 
 def give_back(*, phone_id: int, token: int) -> bool:

@@ -7,6 +7,7 @@ calls that show one of the two test extensions are ever touched.
 
 from typing import Final
 
+from crmconnector.calls.dial_check import bar_of_test_call
 from crmconnector.calls.selectors import open_legs
 from crmconnector.common.clock import utc_now
 from crmconnector.common.marked import gettext_noop as _
@@ -89,6 +90,7 @@ LEASE_LOST = Ended(
 def _call_and_run(bench: Bench, log: TrialLog) -> None:
     log.begin()
     bench.dialled, bench.began_at = False, utc_now()
+    _must_be_allowed(bench)
     _must_be_free(bench)
     _call_first(bench, log.begin_step(_("Call the first extension")))
     for name in log.trial.sequences:
@@ -99,6 +101,14 @@ def _call_and_run(bench: Bench, log: TrialLog) -> None:
     log.end("worked", log.sentence)
 
 
+def _must_be_allowed(bench: Bench) -> None:
+    """Looked at before each call: somebody may have stopped all dialling since it was asked for."""
+    pbxes = [account.pbx for account in bench.phone.accounts.select_related("pbx")]
+    for extension in (bench.plan.first, bench.plan.second):
+        if bar := bar_of_test_call(pbxes=pbxes, extension=extension):
+            raise Abandoned(BARRED[bar].sentence, BARRED[bar])
+
+
 def _must_be_free(bench: Bench) -> None:
     """Every line idle, and the PBX knows of no call either: a person's call is never in a calibration's way."""
     in_use = any(line.state is not LineWord.IDLE for line in bench.look())
@@ -106,6 +116,10 @@ def _must_be_free(bench: Bench) -> None:
         raise Abandoned("The phone is in a call, so it was left alone. Nothing was sent.", LEFT_ALONE)
 
 
+BARRED: Final = {
+    "stopped": Ended(OrderState.REFUSED, "stopped", "All dialling is stopped. Nothing was sent."),
+    "outside": Ended(OrderState.REFUSED, "outside", "An extension may lead outside. Nothing was sent."),
+}
 # While it rings, "cancel" would turn the caller away: not even our own call is ended then.
 STRANGER = Ended(
     OrderState.REFUSED,

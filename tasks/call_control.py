@@ -45,12 +45,13 @@ def carry_out(command_id: UUID) -> None:
     twice: see the sweeper."""
     put_person_first(CallCommand.objects.filter(pk=command_id, path=CommandPath.PHONE).values("phone"))
     grant = grant_command(command_id=command_id, now=utc_now())
-    show(command_id)
     if grant is None:
+        show(command_id)
         return
+    _tell(grant.command)
     outcome = BY[grant.command.path](grant)
     record_outcome(grant=grant, outcome=outcome, now=utc_now())
-    show(command_id)
+    _tell(grant.command)  # a call that was found meanwhile was shown by the listener
     second = request_fallback(command=grant.command, outcome=outcome, now=utc_now())
     if second is not None:
         carry_out(second.pk)
@@ -58,6 +59,9 @@ def carry_out(command_id: UUID) -> None:
 
 def show(command_id: UUID, *, now: datetime | None = None) -> None:
     """Bring the command's new state to the card it belongs to; to the desk in any case."""
-    command = CallCommand.objects.select_related("leg").get(pk=command_id)
+    _tell(CallCommand.objects.select_related("leg").get(pk=command_id), now=now)
+
+
+def _tell(command: CallCommand, *, now: datetime | None = None) -> None:
     users = touch_pops(legs=[(command.leg.call_id, command.user_id)], now=now or utc_now()) if command.leg else set()
     wake({*users, command.user_id})

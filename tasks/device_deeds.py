@@ -24,6 +24,7 @@ from tasks.device_health import sight_of
 
 # These take the whole phone away: never while anybody talks on it.
 IDLE_ONLY: Final = frozenset({OrderKind.LOCK, OrderKind.REBOOT, OrderKind.RESET})
+DIGIT_KEYS: Final = frozenset({*"0123456789*#", "STAR", "POUND"})
 RESTARTING: Final = frozenset({OrderKind.REBOOT, OrderKind.RESET})
 IN_CALL = OrderOutcome(OrderState.REFUSED, "in_call", "Refused during a call: nothing was sent. Wait until it is over.")
 TOO_LATE = OrderOutcome(OrderState.FAILED, "too_late", "The phone was too slow to be asked in time. Nothing was sent.")
@@ -115,7 +116,12 @@ def _note(grant: OrderGrant, sight: Sight, *, restarting: bool = False) -> None:
 
 
 def _press_keys(of: Situation) -> None:
-    of.phone.send_keys(of.grant.argument.split(":"), lines=of.lines, plan=key_plan_of(of.grant.phone))
+    """Digits only as tones of a call that is up: otherwise the phone dials them by itself, past the dial rules."""
+    keys = of.grant.argument.split(":")
+    talks = any(line.state is LineWord.CONNECTED for line in of.lines)
+    if not talks and DIGIT_KEYS.intersection(keys):
+        raise NothingSent(Reason.KEYS_WOULD_DIAL)
+    of.phone.send_keys(keys, lines=of.lines, plan=key_plan_of(of.grant.phone))
 
 
 def _operate(of: Situation) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.db import close_old_connections
 
+from crmconnector.calls.dial_check import bar_of_test_call
 from crmconnector.common.clock import utc_now
 from crmconnector.common.network import AddressRefused
+from crmconnector.pbx.models import Pbx
 from phones.connection import address_of, address_policy, driver_for, trust_of
 from phones.doctor.checks import AccountSeen, Check, Subject, Verdict
 from phones.doctor.examine import examine, names_of, passcode_was_refused
@@ -53,10 +55,15 @@ def visit(
     checks = examine(
         subject, driver_for(phone), probes, utc_now(), test_extension or None, report=heard,
         is_ours=partial(_prolong, phone, token),
+        bar=lambda extension: bar_of_test_call(pbxes=_pbxes_of(phone), extension=extension),
     )  # fmt: skip
     if not passcode_was_refused(checks) and _is_ours(phone, token):
         _note_health(phone, checks)
     return checks
+
+
+def _pbxes_of(phone: Phone) -> list[Pbx]:
+    return [account.pbx for account in phone.accounts.select_related("pbx")]
 
 
 def _prolong(phone: Phone, token: int) -> bool:

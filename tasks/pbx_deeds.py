@@ -58,11 +58,6 @@ class Errand:
         send_action(self.pbx, action.name, action.headers, name, not_after=not_after)
         self.done += 1
 
-    def ask(self, action: call_actions.Action) -> str:
-        """A question that changes nothing: the value that the PBX answers."""
-        told = send_action(self.pbx, action.name, action.headers).headers.get("Value", "")
-        return told if isinstance(told, str) else told[0]
-
     @property
     def uniqueid(self) -> str:
         """Of the user's own end of the call."""
@@ -91,8 +86,19 @@ class Errand:
 
     def extension(self) -> str:
         """The number that others dial to reach the user's own phone."""
-        accounts = SipAccount.objects.filter(pbx=self.pbx, endpoint=self.command.endpoint)
-        return accounts.values_list("extension", flat=True).first() or self.command.endpoint.rpartition("/")[2]
+        return own_extension(self.command)
+
+
+def own_extension(command: CallCommand) -> str:
+    accounts = SipAccount.objects.filter(pbx=command.pbx_id, endpoint=command.endpoint)
+    return accounts.values_list("extension", flat=True).first() or command.endpoint.rpartition("/")[2]
+
+
+def has_note(command: CallCommand, pbx: Pbx) -> bool | None:
+    """Whether the PBX has the note that this phone is not to be disturbed; None: it does not say. Changes nothing."""
+    question = call_actions.is_undisturbed(own_extension(command))
+    told = send_action(pbx, question.name, question.headers).headers.get("Value", "")
+    return {"1": True, "0": False}.get(told if isinstance(told, str) else told[0])
 
 
 def by_pbx(grant: Grant) -> Outcome:
@@ -171,7 +177,10 @@ def _conference(errand: Errand) -> None:
     The other way round the PBX would take our leaving the consultation for the transfer's completion.
     """
     if not errand.pbx.snippet_context:
-        raise NotDone("no_snippet", "Your PBX has no conference for this: our dialplan is not installed on it.")
+        raise NotDone(
+            "no_snippet",
+            "Your PBX has no conference for this: our dialplan is not installed on it. An administrator can add it.",
+        )
     channels = errand.channels()
     first = errand.own(channels)
     talking = errand.own(channels, errand.command.other_leg.uniqueid) if errand.command.other_leg else first
@@ -227,12 +236,14 @@ def _undisturbed(errand: Errand, *, on: bool) -> Outcome:
     """Have the note written, then look whether it is there: asking may be repeated, writing may not."""
     snippet, who = errand.pbx.snippet_context, errand.extension()
     if not snippet:
-        raise NotDone("no_snippet", "Your PBX offers no do-not-disturb: our dialplan is not installed on it.")
+        raise NotDone(
+            "no_snippet",
+            "Your PBX offers no do-not-disturb: our dialplan is not installed on it. An administrator can add it.",
+        )
     errand.send(call_actions.do_not_disturb(who, on=on, snippet=snippet, command=str(errand.command.pk)))
-    question, wanted = call_actions.is_undisturbed(who), "1" if on else "0"
     end = time.monotonic() + NOTE_SECONDS
     while time.monotonic() < end:
-        if errand.ask(question) == wanted:
+        if has_note(errand.command, errand.pbx) is on:
             return _confirmed(f"The PBX {'has' if on else 'no longer has'} the note.")
         time.sleep(NOTE_LOOK_SECONDS)
     return Outcome(

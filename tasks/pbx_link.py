@@ -14,7 +14,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -36,6 +36,7 @@ CLOSE_SECONDS = 2.0
 SPARE_SECONDS = 1.0  # what the loop itself may need beyond the deadlines of the link
 
 T = TypeVar("T")
+Deed = Callable[[AmiClient], Awaitable[T]]  # what is done over a link that stands
 log = structlog.get_logger(__name__)
 
 
@@ -101,7 +102,7 @@ class PbxLinks:
 
     # --- from another thread into the loop ----------------------------------------------------------------------
 
-    def _over_link(self, pbx: Pbx, name: str, deed: Any, seconds: float, not_after: float | None) -> Any:
+    def _over_link(self, pbx: Pbx, name: str, deed: Deed[T], seconds: float, not_after: float | None) -> T:
         if self._closed:
             raise NotSent(f"{name}: this worker is stopping")
         address = _address(pbx, name)
@@ -134,9 +135,9 @@ class PbxLinks:
         fingerprint: tuple[object, ...],
         address: AmiAddress,
         name: str,
-        deed: Any,
+        deed: Deed[T],
         not_after: float | None,
-    ) -> Any:
+    ) -> T:
         link = self._link(pbx_id, fingerprint, address)
         with _in_use(link):
             await _until_up(link.client, name, not_after)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from crmconnector.calls.emergency import is_for_help
 from crmconnector.calls.models import CommandKind, CommandState
 from crmconnector.calls.services import Grant, Outcome
 from crmconnector.common.clock import GRANT_VALID_SECONDS, utc_now
@@ -16,6 +17,7 @@ from phones.calibrations import timings_of
 from phones.connection import driver_for, key_plan_of
 from phones.drivers.base import LineWord
 from phones.drivers.errors import CredentialRefused, NothingSent, PhoneError, Refused
+from phones.lease import extend_lease
 from phones.sequences import HELD, TALKING, Certainty, Sequence, Why, as_told
 from phones.sequences_catalogue import timed
 from phones.sequences_run import Clock, Ending, Runner, WallClock
@@ -31,6 +33,10 @@ __all__ = ["by_phone", "line_of", "wrong_line"]
 TOO_LATE: Final = Outcome(
     CommandState.FAILED, "too_late", "Your phone was too slow to be asked in time. Nothing was sent."
 )
+LEASE_LOST: Final = Outcome(
+    CommandState.FAILED, "lease_lost", "Another request took your phone meanwhile, so this one was not sent. "
+    "Look at your phone, then press again.",
+)  # fmt: skip
 Deed = Callable[[], None]
 
 
@@ -57,7 +63,12 @@ def by_phone(grant: Grant, *, clock: Clock | None = None) -> Outcome:
 
 def _do(scene: Scene, deed: Deed) -> Outcome:
     grant = scene.grant
-    if time.monotonic() - grant.granted_monotonic > GRANT_VALID_SECONDS:
+    # A call for help may have the phone by now, and what was meant for the call before must not hit that one. It itself
+    # goes ahead even without the lease.
+    ours = is_for_help(grant.command) or extend_lease(phone_id=grant.phone.pk, token=grant.token, now=utc_now())
+    if not ours:
+        return LEASE_LOST
+    if time.monotonic() - grant.granted_monotonic > GRANT_VALID_SECONDS:  # last: nothing slow before the request
         return TOO_LATE
     try:
         deed()
@@ -84,14 +95,20 @@ def _must_ring(scene: Scene) -> None:
 
 
 def _make_call(scene: Scene) -> Deed:
-    """Calls on hold are left alone; a phone that is otherwise in use says so."""
+    """Calls on hold are left alone; a phone that is otherwise in use says so. An emergency call is tried in any case:
+    many phones put the other call on hold by themselves."""
+    command = scene.grant.command
+    if not is_for_help(command):
+        _must_be_free(scene)
+    return lambda: scene.phone.make_call(command.dial_string or command.far_number, command.account)
+
+
+def _must_be_free(scene: Scene) -> None:
     for words, outcome in BUSY.items():
         if any(line.state in words for line in scene.lines):
             raise Misfit(outcome)
     if not any(line.state is LineWord.IDLE for line in scene.lines):
         raise Misfit(NO_LINE)
-    command = scene.grant.command
-    return lambda: scene.phone.make_call(command.dial_string or command.far_number, command.account)
 
 
 def _hang_up(scene: Scene) -> Deed:

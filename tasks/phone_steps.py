@@ -33,12 +33,12 @@ class StepRows:
         row = self.rows.get(id(step)) or self._add(step)
         row.state, row.sent_at = StepState.SENT, utc_now()
         row.save(update_fields=["state", "sent_at"])
-        if not self.acted and time.monotonic() - self.grant.granted_monotonic > GRANT_VALID_SECONDS:
-            return Why.TOO_LATE
-        # Last, so that nothing slow comes between this and the request.
         ours = extend_lease(
             phone_id=self.grant.phone.pk, token=self.grant.token, now=utc_now(), seconds=SEQUENCE_LEASE_SECONDS
         )
+        # Last, so that nothing slow comes between this and the request.
+        if not self.acted and time.monotonic() - self.grant.granted_monotonic > GRANT_VALID_SECONDS:
+            return Why.TOO_LATE
         self.acted = True
         return None if ours else Why.LEASE_LOST
 

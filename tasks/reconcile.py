@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from crmconnector.asterisk import ami
 from crmconnector.asterisk.ami_events import CoreShowChannel, parse
 from crmconnector.calls.aftermath import Channel, Finding, by_channels, by_lines, by_rows, together
-from crmconnector.calls.confirmation import Meant, Proof, Verdict
+from crmconnector.calls.confirmation import Disproof, Meant, Proof, Verdict
 from crmconnector.calls.models import CallCommand, CommandKind, CommandPath
 from crmconnector.calls.open_commands import is_heard, meant_by, placed_since, standing_of
 from crmconnector.calls.services import LIVE, settle_commands
@@ -30,12 +30,14 @@ from phones.drivers.errors import PhoneError
 from phones.lease import LOOK, give_back, take_lease
 from tasks.call_control import show
 from tasks.celery import app
+from tasks.pbx_deeds import has_note
 from tasks.pbx_link import ask_channels
 
 EARLY_SECONDS: Final = 1.0
 # The PBX tells of these by its list alone: it is asked before three seconds are over, so that nobody need be unsure.
 SEEN_IN_THE_LIST: Final = (CommandKind.CONFERENCE, CommandKind.PARK, CommandKind.ATTENDED_CANCEL)
 ON_LINES: Final = (CommandKind.MAKE_CALL, CommandKind.ANSWER, CommandKind.REJECT, CommandKind.HOLD, CommandKind.RESUME)
+NOTED: Final = (CommandKind.DND_ON, CommandKind.DND_OFF)
 NO_EFFECT: Final = "no_effect"
 log = structlog.get_logger(__name__)
 
@@ -85,10 +87,29 @@ def _verdict(command: CallCommand, meant: Meant) -> Verdict | None:
     known = by_rows(meant, standing, at=now.timestamp()) or placed_since(command, meant)
     if isinstance(known, Proof):  # what the rows disprove is told by the sweeper, each second
         return known
+    if command.kind in NOTED:
+        return _noted(command)
     listed = _listed(command.pbx, meant)
     if isinstance(listed, Proof):
         return listed
     return together(meant, listed, _on_the_phone(command, meant, now), at=time.time())
+
+
+def _noted(command: CallCommand) -> Verdict | None:
+    """Do not disturb is a note in the PBX's own database, of which no event tells: it is read back."""
+    if command.pbx is None:
+        return None
+    _free_connection()
+    try:
+        there = has_note(command, command.pbx)
+    except ami.AmiError as error:
+        log.warning("reconcile.note_not_read", reason=type(error).__name__)
+        return None
+    if there is None:
+        return None
+    if there is (command.kind == CommandKind.DND_ON):
+        return Proof("", time.time(), f"The PBX {'has' if there else 'no longer has'} the note.")
+    return Disproof("", time.time(), f"the PBX {'still has the' if there else 'has no such'} note.")
 
 
 def _listed(pbx: Pbx | None, meant: Meant) -> Finding:

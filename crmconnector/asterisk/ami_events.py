@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from crmconnector.asterisk.ami_values import MAX_TEXT, Headers, Keys, facts, seconds, text, whole
+from crmconnector.asterisk.ami_values import MAX_CHANNEL, MAX_ID, MAX_TEXT, Headers, Keys, facts, seconds, text, whole
 from crmconnector.asterisk.ami_values import ChannelFacts as ChannelFacts
 
+MAX_PLACE = 20
 DOWN, RING, RINGING, UP = 0, 4, 5, 6  # ChannelState: idle, calling us, being rung by us, answered
 
 
@@ -145,6 +146,7 @@ class BlindTransfer(NamedTuple):
     transferer: ChannelFacts
     transferee: ChannelFacts | None
     succeeded: bool
+    to: str | None = None  # the extension that was asked for
 
 
 class AttendedTransfer(NamedTuple):
@@ -167,6 +169,14 @@ class Pickup(NamedTuple):
     at: float
     channel: ChannelFacts
     target: ChannelFacts
+
+
+class ParkedCall(NamedTuple):
+    """`channel` waits in a parking lot, hearing music; whoever dials `place` talks with it again."""
+
+    at: float
+    channel: ChannelFacts
+    place: str
 
 
 class OriginateResponse(NamedTuple):
@@ -223,6 +233,7 @@ AmiEvent = (
     | BlindTransfer
     | AttendedTransfer
     | Pickup
+    | ParkedCall
     | OriginateResponse
     | FullyBooted
     | Shutdown
@@ -253,10 +264,10 @@ def _of_channel(make: Callable[[float, ChannelFacts], AmiEvent]) -> _Builder:
     return build
 
 
-def _of_queue(make: Callable[[float, ChannelFacts, str], AmiEvent]) -> _Builder:
+def _named(make: Callable[[float, ChannelFacts, str], AmiEvent], key: str, keys: Keys, most: int) -> _Builder:
     def build(headers: Headers, at: float) -> AmiEvent | None:
-        channel, queue = facts(headers), text(headers, "Queue", MAX_TEXT)
-        return None if channel is None or queue is None else make(at, channel, queue)
+        channel, what = facts(headers, keys), text(headers, key, most)
+        return None if channel is None or what is None else make(at, channel, what)
 
     return build
 
@@ -286,11 +297,6 @@ def _bridge_enter(headers: Headers, at: float) -> AmiEvent | None:
     return BridgeEnter(at, channel, bridge, kind, technology, text(headers, "SwapUniqueid"))
 
 
-def _bridge_leave(headers: Headers, at: float) -> AmiEvent | None:
-    channel, bridge = facts(headers), text(headers, "BridgeUniqueid")
-    return None if channel is None or bridge is None else BridgeLeave(at, channel, bridge)
-
-
 def _hangup(headers: Headers, at: float) -> AmiEvent | None:
     channel = facts(headers)
     return None if channel is None else Hangup(at, channel, whole(headers, "Cause"))
@@ -302,7 +308,7 @@ def _local_bridge(headers: Headers, at: float) -> AmiEvent | None:
 
 
 def _rename(headers: Headers, at: float) -> AmiEvent | None:
-    uniqueid, name = text(headers, "Uniqueid"), text(headers, "Newname")
+    uniqueid, name = text(headers, "Uniqueid"), text(headers, "Newname", MAX_CHANNEL)
     return None if uniqueid is None or name is None else Rename(at, uniqueid, name)
 
 
@@ -314,7 +320,7 @@ def _blind_transfer(headers: Headers, at: float) -> AmiEvent | None:
     transferer = facts(headers, _TRANSFERER)
     if transferer is None:
         return None
-    return BlindTransfer(at, transferer, facts(headers, _TRANSFEREE), _succeeded(headers))
+    return BlindTransfer(at, transferer, facts(headers, _TRANSFEREE), _succeeded(headers), text(headers, "Extension"))
 
 
 def _attended_transfer(headers: Headers, at: float) -> AmiEvent | None:
@@ -353,11 +359,12 @@ def _core_show_channel(headers: Headers, at: float) -> AmiEvent | None:
     return CoreShowChannel(at, channel, text(headers, "BridgeId"), application, its_data)
 
 
-_DEST = Keys("Dest")
+_OWN, _DEST = Keys(""), Keys("Dest")
 _LOCAL_ONE, _LOCAL_TWO = Keys("LocalOne"), Keys("LocalTwo")
 _TRANSFERER, _TRANSFEREE, _TARGET = Keys("Transferer"), Keys("Transferee"), Keys("TransferTarget")
 _FIRST, _SECOND = Keys("OrigTransferer"), Keys("SecondTransferer")
 _PICKED = Keys("Target")
+_PARKED = Keys("Parkee")
 
 _BUILDERS: dict[str, _Builder] = {
     "Newchannel": _of_channel(NewChannel),
@@ -368,20 +375,21 @@ _BUILDERS: dict[str, _Builder] = {
     "DialState": _dial_state,
     "DialEnd": _dial_end,
     "BridgeEnter": _bridge_enter,
-    "BridgeLeave": _bridge_leave,
+    "BridgeLeave": _named(BridgeLeave, "BridgeUniqueid", _OWN, MAX_ID),
     "Hangup": _hangup,
     "HangupRequest": _of_channel(HangupRequest),
     "LocalBridge": _local_bridge,
     "Rename": _rename,
     "Hold": _of_channel(Hold),
     "Unhold": _of_channel(Unhold),
-    "QueueCallerJoin": _of_queue(QueueCallerJoin),
-    "QueueCallerLeave": _of_queue(QueueCallerLeave),
-    "QueueCallerAbandon": _of_queue(QueueCallerAbandon),
-    "AgentCalled": _of_queue(AgentCalled),
+    "QueueCallerJoin": _named(QueueCallerJoin, "Queue", _OWN, MAX_TEXT),
+    "QueueCallerLeave": _named(QueueCallerLeave, "Queue", _OWN, MAX_TEXT),
+    "QueueCallerAbandon": _named(QueueCallerAbandon, "Queue", _OWN, MAX_TEXT),
+    "AgentCalled": _named(AgentCalled, "Queue", _OWN, MAX_TEXT),
     "BlindTransfer": _blind_transfer,
     "AttendedTransfer": _attended_transfer,
     "Pickup": _pickup,
+    "ParkedCall": _named(ParkedCall, "ParkingSpace", _PARKED, MAX_PLACE),
     "OriginateResponse": _originate_response,
     "FullyBooted": lambda _headers, at: FullyBooted(at),
     "Shutdown": lambda _headers, at: Shutdown(at),

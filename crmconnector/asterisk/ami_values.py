@@ -4,7 +4,7 @@
 - names are C-escaped on the wire (`O\\'Neil`): they are unescaped once;
 - control (but not tab), bidirectional-override and surrogate characters are dropped (PostgreSQL refuses NUL, the rest
   fools screens);
-- names and numbers are cut at 80 characters; numbers otherwise stay as Asterisk wrote them.
+- names and numbers are cut at 80 characters, names of channels at 120; numbers otherwise stay as Asterisk wrote them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ Headers = Mapping[str, str | list[str]]
 
 MAX_TEXT = 80
 MAX_ID = 150  # Asterisk's own limit for a Uniqueid
+MAX_CHANNEL = 120  # of its name; Asterisk's own limit is 80
 _REMEMBERED = 20_000  # values
 _REMEMBERED_LENGTH = 200  # characters; a longer one is not worth its room
 
@@ -134,6 +135,7 @@ _OWN = Keys("")
 
 
 _id = _Cleaned(text)
+_channel = _Cleaned(lambda headers, key: text(headers, key, MAX_CHANNEL))
 _short = _Cleaned(lambda headers, key: text(headers, key, MAX_TEXT))
 _name = _Cleaned(name)
 _whole = _Cleaned(whole)
@@ -166,7 +168,7 @@ def _facts(values: tuple[Any, ...], presentation: object) -> ChannelFacts | None
         return None
     return ChannelFacts(
         uid,
-        _id[channel],
+        _channel[channel],
         _id[linkedid],
         _whole[state],
         _short[number],

@@ -159,6 +159,15 @@ def _list_handed_over(meant: Meant, channels: list[Channel], at: float) -> Findi
     return Proof(meant.leg, at, f"{meant.endpoint} has left the call and the other party is still on the PBX.")
 
 
+def _list_parked(meant: Meant, channels: list[Channel], at: float) -> Finding:
+    """The PBX reads the place out to the one who parks, for some seconds, while the caller waits there already."""
+    own = _own(meant, channels)
+    theirs = [one for one in channels if one.linkedid in meant.calls and one.endpoint == meant.customer]
+    if own is not None and len(theirs) == 1 and theirs[0].bridge and theirs[0].bridge != own.bridge:
+        return Proof(meant.leg, at, f"The PBX has the other party in a place of their own, away from {meant.endpoint}.")
+    return _list_handed_over(meant, channels, at)
+
+
 def _list_start(meant: Meant, channels: list[Channel], at: float) -> Finding:
     second = [one for one in channels if one.endpoint == meant.endpoint and one.uniqueid != meant.leg]
     for one in second:
@@ -198,7 +207,7 @@ _IN_THE_LIST: Final[Mapping[str, Callable[[Meant, list[Channel], float], Finding
         "attended_complete": _list_handed_over,
         "attended_cancel": _list_back,
         "conference": _list_conference,
-        "park": _list_handed_over,
+        "park": _list_parked,
     }
 )
 

@@ -60,7 +60,7 @@ def why_not_dial(plan: DialPlan, limits: Limits, recent: Recent, now_local: date
     if plan.kind is DialKind.EMERGENCY:
         return None
     if limits.stopped:
-        return Brake("stopped", Sentence(_STOPPED, who=limits.stopped))
+        return Brake("stopped", Sentence(STOPPED, who=limits.stopped))
     return _of_number(plan, limits) or _of_night(plan, limits, now_local) or _of_pace(plan, limits, recent)
 
 
@@ -119,7 +119,7 @@ def _of_pace(plan: DialPlan, limits: Limits, recent: Recent) -> Brake | None:
     return None
 
 
-_STOPPED: Final = _("Not dialled: %(who)s. Emergency numbers still work.")
+STOPPED: Final = _("Not dialled: %(who)s. Emergency numbers still work.")
 _PREMIUM: Final = _("Not dialled: %(number)s is a premium-rate number and your rules do not allow it.")
 _NETWORK: Final = _(
     "Not dialled: %(number)s is of a satellite or international network and your rules do not allow it."

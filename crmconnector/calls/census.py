@@ -17,6 +17,9 @@ from crmconnector.calls.story import Call, Leg
 
 _DIALLED_APPLICATIONS = frozenset({"AppDial", "AppDial2", "AppQueue"})
 _HOLDING_APPLICATIONS = frozenset({"Park", "ParkAndAnnounce"})
+# What our own dialplan does on a Local channel without calling anybody; see deploy/asterisk. Whatever its context is
+# called there, the extension is ours.
+_ERRANDS = ("Local/dnd@",)
 _NUMBER = re.compile(r"\+?[0-9*#]{1,32}", re.ASCII)
 
 
@@ -104,7 +107,7 @@ def begins_alone(channel: Channel) -> None:
 def _rooted(channel: Channel) -> None:
     channel.rooted = True
     channel.call.originated = True
-    channel.call.shown = True
+    channel.call.shown = channel.call.shown or not channel.name.startswith(_ERRANDS)
 
 
 def _number_in(address: str | None) -> str | None:

@@ -23,7 +23,7 @@ class CommandKind(models.TextChoices):
     REJECT = "reject", _("Reject")
     HANG_UP = "hang_up", _("Hang up")
     HOLD = "hold", _("Hold")
-    RESUME = "resume", _("Take back")
+    RESUME = "resume", _("Resume")
     BLIND_TRANSFER = "blind_transfer", _("Transfer without asking")
     ATTENDED_START = "attended_start", _("Ask before transferring")
     ATTENDED_COMPLETE = "attended_complete", _("Put them together")

@@ -19,6 +19,7 @@ from crmconnector.calls.events import (
     CallEnded,
     CallEvent,
     CallMerged,
+    CallTransferred,
     LegAnswered,
     LegChanged,
     LegEnded,
@@ -202,7 +203,9 @@ def _blind_transfer(meant: Meant, event: CallEvent, picture: Picture) -> Verdict
         if any(same_number(event.queue, number) for number in meant.numbers):
             return Proof(meant.leg, event.at, "The other party waits in the queue that was asked for.")
         return None
-    return _target_with_customer(meant, event) or _told_at_the_end(meant, event, ("blind",))
+    if isinstance(event, CallTransferred) and event.to and not any(same_number(event.to, one) for one in meant.numbers):
+        return None  # handed over on the handset, to somebody else
+    return _handed_over(meant, event, ("blind",)) or _target_with_customer(meant, event)
 
 
 def _attended_start(meant: Meant, event: CallEvent, picture: Picture) -> Verdict | None:
@@ -219,8 +222,8 @@ def _attended_start(meant: Meant, event: CallEvent, picture: Picture) -> Verdict
 
 
 def _attended_complete(meant: Meant, event: CallEvent, picture: Picture) -> Verdict | None:
-    """The two others have each other. That it still rings between them is told at the end as a blonde transfer."""
-    return _target_with_customer(meant, event) or _told_at_the_end(meant, event, ("attended", "blonde"))
+    """The two others have each other, or are to: it may still ring between them."""
+    return _handed_over(meant, event, ("attended", "blonde")) or _target_with_customer(meant, event)
 
 
 def _attended_cancel(meant: Meant, event: CallEvent, picture: Picture) -> Verdict | None:
@@ -247,7 +250,7 @@ def _conference(meant: Meant, event: CallEvent, picture: Picture) -> Verdict | N
 
 
 def _park(meant: Meant, event: CallEvent, picture: Picture) -> Verdict | None:
-    return _told_at_the_end(meant, event, ("blind",))
+    return _handed_over(meant, event, ("blind",))
 
 
 def _nothing(meant: Meant, event: CallEvent, picture: Picture) -> Verdict | None:
@@ -311,6 +314,16 @@ def _target_with_customer(meant: Meant, event: CallEvent) -> Proof | None:
         return None
     does = "rings for" if isinstance(event, LegRinging) else "has"
     return Proof(meant.leg, event.at, f"{event.endpoint} {does} the party that was with {meant.endpoint}.")
+
+
+def _handed_over(meant: Meant, event: CallEvent, kinds: tuple[str, ...]) -> Verdict | None:
+    """The PBX says so at once; where that was not heard, at the call's end."""
+    if not isinstance(event, CallTransferred):
+        return _told_at_the_end(meant, event, kinds)
+    ours = bool({event.leg, event.other_leg} & ({meant.leg, meant.other_leg} - {""}))
+    if not ours or event.kind not in kinds or event.at < meant.since - CLOCK_SLACK_SECONDS:
+        return None
+    return Proof(meant.leg, event.at, f"The PBX handed the other party over for {event.endpoint}.")
 
 
 def _told_at_the_end(meant: Meant, event: CallEvent, kinds: tuple[str, ...]) -> Verdict | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.db import connection
 from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
@@ -18,6 +19,7 @@ from crmconnector.audit.services import record_act
 from crmconnector.calls.brakes import (
     HOUR_SECONDS,
     MINUTE_SECONDS,
+    STOPPED,
     Brake,
     Limits,
     Recent,
@@ -26,11 +28,12 @@ from crmconnector.calls.brakes import (
     why_not_dial,
 )
 from crmconnector.calls.command_models import DIALS as DIALLED
-from crmconnector.calls.dial_rules import DialKind, DialPlan, NoDial, could_dial, plan_dial
+from crmconnector.calls.dial_rules import Cost, DialKind, DialPlan, NoDial, could_dial, is_emergency, plan_dial
 from crmconnector.calls.models import CallCommand, CommandKind, CommandState, DialSettings
 from crmconnector.common.marked import gettext_noop as _
 from crmconnector.common.sentences import Sentence
 from crmconnector.pbx.models import Line, Pbx, Queue
+from crmconnector.pbx.selectors import home_country
 from crmconnector.users.models import Role, User
 from phones.models import SipAccount
 
@@ -38,6 +41,8 @@ from phones.models import SipAccount
 BRINGS_IN: Final = (CommandKind.BLIND_TRANSFER, CommandKind.ATTENDED_START, CommandKind.CONFERENCE)
 NEVER_SENT: Final = (CommandState.REFUSED, CommandState.EXPIRED, CommandState.CANCELLED)
 MOST_NAMED: Final = 2
+PERSON_LOCK, NUMBER_LOCK = 7003, 7004  # advisory lock classes: whose dials are counted one after the other
+_test_code = re.compile(r"\A\*[0-9]{2}\Z")
 _like_an_extension = re.compile(r"\A[0-9*#]{1,20}\Z")
 
 CHANGED = Brake(
@@ -108,6 +113,20 @@ def brake_of(
     return why_not_dial(plan, limits or limits_of(dial_settings()), recent, timezone.localtime(now))
 
 
+def take_turns(*, plan: DialPlan, user: User) -> None:
+    """Until this transaction ends nobody else asks for a dial of this person or to this hundred of numbers: of many
+    that are asked for at the same instant none would see the others. An emergency number waits for nobody.
+
+    Always the person first, then the number, so that two never wait for each other.
+    """
+    if plan.kind is DialKind.EMERGENCY:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s, %s)", [PERSON_LOCK, user.pk])
+        number = range_of(plan.far_number) or plan.far_number
+        cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", [NUMBER_LOCK, number])
+
+
 def recent_dials(*, plan: DialPlan, user: User, now: datetime, command: CallCommand | None = None) -> Recent:
     """What was dialled before: by this person, to this number by anybody, and to its hundred."""
     before = command.requested_at if command else now
@@ -118,12 +137,15 @@ def recent_dials(*, plan: DialPlan, user: User, now: datetime, command: CallComm
     calls, number = dials.filter(kind=CommandKind.MAKE_CALL), plan.far_number
     minute = Q(requested_at__gt=before - timedelta(seconds=MINUTE_SECONDS))
     outside = Q(kind=CommandKind.MAKE_CALL) | Q(far_number__startswith="+")
-    mine = dials.filter(minute, DIALLED, outside, user=user).aggregate(times=Count("pk"), first=Min("requested_at"))
-    theirs = calls.filter(minute, far_number=number).aggregate(times=Count("pk"), first=Min("requested_at"))
+    mine, theirs = Q(DIALLED, outside, minute, user=user), Q(minute, kind=CommandKind.MAKE_CALL, far_number=number)
+    seen = dials.filter(mine | theirs).aggregate(  # each side by an index of its own
+        mine=Count("pk", filter=mine), since=Min("requested_at", filter=mine),
+        theirs=Count("pk", filter=theirs), theirs_since=Min("requested_at", filter=theirs),
+    )  # fmt: skip
     hour = calls.filter(requested_at__gt=before - timedelta(seconds=HOUR_SECONDS))
     return Recent(
-        mine["times"], theirs["times"], _of_range(hour, number), _free_in(mine["first"], now),
-        _free_in(theirs["first"], now),
+        seen["mine"], seen["theirs"], _of_range(hour, number), _free_in(seen["since"], now),
+        _free_in(seen["theirs_since"], now),
     )  # fmt: skip
 
 
@@ -137,12 +159,12 @@ def check_dial_now(command: CallCommand, now: datetime) -> Brake | None:
     ):
         return None  # a conference of the calls that are there already brings nobody in
     if command.pbx is None:
-        return _without_pbx(command)
+        return None if is_emergency(command.far_number, home_country()) else _without_pbx(command)
     plan = plan_on(pbx=command.pbx, text=command.far_number)
     if isinstance(plan, NoDial):
         return _noted(command, Brake(plan.code, plan.sentence, may_allow=False))
     if plan.far_number != command.far_number or not could_dial(
-        plan, command.dial_string or plan.dial_string, country=command.pbx.country, prefixes=_prefixes(command.pbx)
+        plan, command.dial_string or plan.dial_string, country=command.pbx.country, prefixes=Prefixes(command.pbx)
     ):
         return _noted(command, CHANGED)
     limits, kind = limits_of(dial_settings()), CommandKind(command.kind)
@@ -150,6 +172,21 @@ def check_dial_now(command: CallCommand, now: datetime) -> Brake | None:
     if brake is None and (alarm := alarm_of(plan, limits, timezone.localtime(now))):
         _alarm(command, alarm)
     return _noted(command, brake) if brake else None
+
+
+def bar_of_test_call(*, pbxes: Iterable[Pbx], extension: str) -> str:
+    """Why a phone does not call this to try something: "stopped", "outside", or empty when it may.
+
+    The doctor and a calibration ring somebody inside, by rules of their own; past the dial rules they lead nowhere. The
+    code of an echo test (often *43) is let through, a code with anything behind it may forward calls and is not.
+    """
+    if stopped_words(dial_settings()):
+        return "stopped"
+    if _test_code.match(extension):
+        return ""
+    plans = [plan_on(pbx=pbx, text=extension) for pbx in pbxes]
+    inside = all(not isinstance(plan, NoDial) and not plan.outside and plan.cost is Cost.USUAL for plan in plans)
+    return "" if inside else "outside"
 
 
 def asks_whom() -> Sentence:
@@ -173,12 +210,17 @@ def sentence_of(brake: Brake) -> Sentence:
 def _without_pbx(command: CallCommand) -> Brake | None:
     """No PBX, no rules: only the stop can be known."""
     stopped = stopped_words(dial_settings())
-    return _noted(command, Brake("stopped", Sentence(_("Not dialled: %(who)s."), who=stopped))) if stopped else None
+    return _noted(command, Brake("stopped", Sentence(STOPPED, who=stopped))) if stopped else None
 
 
-def _prefixes(pbx: Pbx) -> frozenset[str]:
-    lines: Iterable[str] = pbx.lines.exclude(dial_prefix="").values_list("dial_prefix", flat=True)
-    return frozenset({pbx.dial_prefix, *lines})
+@dataclass(frozen=True, slots=True)
+class Prefixes:
+    """What a phone of this PBX may dial in front of a number; looked up only for digits that stand there."""
+
+    pbx: Pbx
+
+    def __contains__(self, text: object) -> bool:
+        return text == self.pbx.dial_prefix or self.pbx.lines.exclude(dial_prefix="").filter(dial_prefix=text).exists()
 
 
 def _of_range(hour: QuerySet[CallCommand], number: str) -> int:

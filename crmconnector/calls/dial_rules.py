@@ -30,6 +30,7 @@ __all__ = ["Cost", "DialKind", "DialPlan", "NoDial", "could_dial", "is_emergency
 
 EMERGENCY_EVERYWHERE: Final = frozenset({"112"})
 _dialable = re.compile(r"\A\+?[0-9*#]{1,32}\Z")
+_some_prefix = re.compile(r"\A[0-9]{0,4}\Z")
 
 
 class DialKind(StrEnum):
@@ -96,10 +97,14 @@ def plan_dial(
 def could_dial(plan: DialPlan, dial_string: str, *, country: str, prefixes: Container[str]) -> bool:
     """Whether these digits reach the number that was judged, by any of the prefixes and styles of its PBX.
 
-    What is sent is stored apart from whom it is for; the two must never come to mean different things.
+    What is sent is stored apart from whom it is for; the two must never come to mean different things. Of an emergency
+    number any digits in front will do: the rules may have been changed since somebody asked for help.
     """
     if not _dialable.match(dial_string):
         return False
+    if plan.kind is DialKind.EMERGENCY:
+        rest = dial_string.removesuffix(plan.far_number)
+        return rest != dial_string and (rest in prefixes or bool(_some_prefix.match(rest)))
     ends = {plan.far_number}
     if plan.far_number.startswith("+"):
         reading = read_number(plan.far_number, country=country)
@@ -223,5 +228,5 @@ _ALSO: Final = _("The digits could also be %(number)s: write a plus if that is m
 _PREFIX_ONLY: Final = _("%(digits)s begins with %(prefix)s, the digits for an outside line, and no whole number "
                         "follows. Write the number with its area code.")  # fmt: skip
 _UNKNOWN: Final = NoDial("unknown_number", Sentence(
-    _("No country has numbers like this one, so it is not dialled. Write it with its country code, such as "
+    _("No country has numbers like this one. Write it with its country code, such as "
       "+49 30 23125447, or dial it at the phone.")))  # fmt: skip

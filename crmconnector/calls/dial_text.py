@@ -91,7 +91,11 @@ def _why_not(text: str) -> NoDial:
 
 NO_TEXT: Final = NoDial("no_number", Sentence(_("There is no number here that a phone could call.")))
 TOO_LONG: Final = NoDial(
-    "too_long", Sentence(_("This is longer than %(most)d characters, so it is no telephone number."), most=LONGEST_TEXT)
+    "too_long",
+    Sentence(
+        _("This is longer than %(most)d characters, so it is no telephone number. Type the number alone."),
+        most=LONGEST_TEXT,
+    ),
 )
 CONTROL: Final = NoDial(
     "control", Sentence(_("There are line breaks or control characters in it. Type the number anew."))

@@ -167,6 +167,32 @@ class LegResumed:
 
 
 @dataclass(frozen=True, slots=True)
+class CallTransferred:
+    """`endpoint` hands the other party over: the PBX took it, whether somebody there answers is told later.
+
+    `leg` is the Uniqueid of its end of the call, `other_leg` that of its consultation ("" = none, or the same). `to`:
+    the extension it was sent to without asking.
+    """
+
+    call: str
+    at: float
+    leg: str
+    endpoint: str
+    kind: TransferKind
+    other_leg: str = ""
+    to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallParked:
+    """The other party waits in the PBX, with nobody: who dials `place` gets it. Who parked it may be there still."""
+
+    call: str
+    at: float
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class LegEnded:
     call: str
     at: float
@@ -222,6 +248,8 @@ CallEvent = (
     | LegAnswered
     | LegHeld
     | LegResumed
+    | CallTransferred
+    | CallParked
     | LegEnded
     | CallAnswered
     | CallMerged

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
-from crmconnector.calls.models import Call, CallCommand, CallNote, CommandChange, Leg
+from crmconnector.calls.models import Call, CallCommand, CallNote, CommandChange, CommandStep, Leg
 from crmconnector.calls.selectors import OLDEST_OPEN_HOURS
 from crmconnector.contacts.erasing import Counts, Traces
 
 SLICE = 500
+WHOM = ("target", "far_number", "dial_string")  # the columns of a command that name somebody
+STEP_TEXTS = ("keys", "expected", "observed")
 
 
 def move_calls(*, gone_id: int, keep_id: int) -> int:
@@ -50,8 +52,9 @@ def forget_calls(*, traces: Traces, call_ids: list[int]) -> Counts:
         counts["notes"] += CallNote.objects.filter(call__in=own).delete()[0]
         counts["calls"] += sum(_forget_call(call, traces) for call in own)
         counts["legs"] += _forget_legs(calls, own, traces)
-        counts["commands"] += _forget_commands(calls, traces)
+        counts["commands"] += _forget_said(CallCommand.objects.filter(leg__call__in=calls), traces)
         Call.objects.filter(pk__in=[call.pk for call in calls], contact__in=traces.contact_ids).update(contact=None)
+    counts["commands"] += _forget_dials(traces)
     return counts
 
 
@@ -102,14 +105,31 @@ def _same_party(leg: Leg, call: Call) -> bool:
     return bool(leg.far_number) and leg.far_number == far
 
 
-def _forget_commands(calls: list[Call], traces: Traces) -> int:
-    """What phones and PBX said as evidence of a command."""
+def _forget_said(commands: QuerySet[CallCommand], traces: Traces) -> int:
+    """What phones and PBX said as evidence of these commands, and of each step of their life."""
     count = 0
-    for command in CallCommand.objects.filter(leg__call__in=calls).iterator(chunk_size=SLICE):
+    for command in commands.iterator(chunk_size=SLICE):
         if traces.touches(f"{command.evidence} {command.sentence}") or traces.touches(command.evidence):
             count += CallCommand.objects.filter(pk=command.pk).update(evidence="", sentence="")
-    told = CommandChange.objects.filter(Q(command__leg__call__in=calls) & ~Q(evidence=""))
-    for change in told.iterator(chunk_size=SLICE):
+    for change in CommandChange.objects.filter(command__in=commands).exclude(evidence="").iterator(chunk_size=SLICE):
         if traces.touches(change.evidence):
             count += CommandChange.objects.filter(pk=change.pk).update(evidence="")
+    for step in CommandStep.objects.filter(command__in=commands).iterator(chunk_size=SLICE):
+        changed = {name: "" for name in STEP_TEXTS if traces.touches(getattr(step, name))}
+        if changed:
+            count += CommandStep.objects.filter(pk=step.pk).update(**changed)
+    return count
+
+
+def _forget_dials(traces: Traces) -> int:
+    """Commands that name the person as the one to be called or to be transferred to, whether or not a call ever came
+    of it. A number that somebody else has too stays, but not the name it was chosen by."""
+    found = Q(far_number__in=traces.numbers) | traces.find_in("target") | traces.find_in("dial_string")
+    count = 0
+    for command in CallCommand.objects.filter(found).order_by().iterator(chunk_size=SLICE):
+        theirs = command.far_number in traces.numbers  # what was dialled for it may be written in any way
+        changed = {name: "" for name in WHOM if theirs or traces.touches(getattr(command, name))}
+        if changed:
+            count += CallCommand.objects.filter(pk=command.pk).update(**changed)
+            count += _forget_said(CallCommand.objects.filter(pk=command.pk), traces)
     return count

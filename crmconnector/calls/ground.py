@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 
 from crmconnector.calls.models import PathPolicy
-from crmconnector.calls.verbs import Choice, Ground, choose_way
+from crmconnector.calls.verbs import SEQUENCES, VERBS, Choice, Ground, choose_way
 from crmconnector.calls.ways import Decision, newest_word
 from crmconnector.common.clock import utc_now
 from crmconnector.common.network import AddressPolicy
@@ -20,14 +20,17 @@ from crmconnector.pbx.models import Pbx, PbxLink
 from phones.calibrations import calibrated_verbs
 from phones.drivers.base import PhoneAddress, Support
 from phones.drivers.registry import UnknownVendor, open_driver
+from phones.identity import identity_of_phone
 from phones.models import Phone
 
 NOT_BY_PHONE = (Support.NONE, Support.VIA_PBX)
 
 
-def ground_of(phone: Phone, pbx: Pbx | None, *, now: datetime | None = None) -> Ground:
-    """For one phone. `pbx`: of the call or account; None: there is none, so nothing goes by it."""
-    return _ground(phone, pbx, calibrated_verbs(phone), now or utc_now())
+def ground_of(phone: Phone, pbx: Pbx | None, *, kind: str = "", now: datetime | None = None) -> Ground:
+    """For one phone. `pbx`: of the call or account; None: there is none, so nothing goes by it. `kind`: for this verb
+    alone, so that what others need is not looked up."""
+    by_keys = not kind or VERBS[kind].phone in SEQUENCES
+    return _ground(phone, pbx, calibrated_verbs(phone) if by_keys else frozenset(), now or utc_now())
 
 
 @dataclass
@@ -36,16 +39,19 @@ class Grounds:
 
     now: datetime
     policies: list[PathPolicy]
-    _calibrated: dict[tuple[str, str, str], frozenset[str]] = field(default_factory=dict)
+    _calibrated: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     _decided: dict[int, dict[str, Decision]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, phones: Iterable[Phone], *, now: datetime) -> "Grounds":
-        rows = PathPolicy.objects.filter(Q(phone__in={phone.pk for phone in phones}) | Q(phone=None))
+        asked = list(phones)
+        prefetch_related_objects(asked, "accounts")  # what a phone says it is, it said as one of its accounts
+        rows = PathPolicy.objects.filter(Q(phone__in=asked) | Q(phone=None))
         return cls(now, list(rows.order_by("phone_id")))
 
     def at(self, phone: Phone, pbx: Pbx | None) -> Ground:
-        kind = (phone.vendor, phone.model, phone.firmware)
+        identity = identity_of_phone(phone)
+        kind = (identity.model, identity.firmware)
         if kind not in self._calibrated:
             self._calibrated[kind] = calibrated_verbs(phone)
         return _ground(phone, pbx, self._calibrated[kind], self.now)

@@ -24,7 +24,7 @@ CALL_FIELDS = [
     "direction", "originated", "state", "caller_endpoint", "caller_number", "caller_name", "caller_restricted",
     "caller_e164", "dialled", "line", "queue_name", "contact", "disposition", "answered_by_endpoint", "answered_by",
     "placed_by", "merged_into", "answered_at", "ended_at", "talk_seconds", "transfers", "talked_with", "picked_up",
-    "queued_at", "left_queue_at", "far_number",
+    "queued_at", "left_queue_at", "far_number", "parked_place",
 ]  # fmt: skip
 LEG_FIELDS = [
     "call", "far_number", "far_name", "far_endpoint", "far_restricted", "placed", "state", "outcome",
@@ -244,6 +244,7 @@ def _queue_left(ledger: CallLedger, event: ev.QueueLeft) -> None:
 def _leg_ringing(ledger: CallLedger, event: ev.LegRinging) -> None:
     call, leg = ledger.call(event), ledger.leg(event)
     leg.rang_at = leg.rang_at or from_epoch(event.at)
+    call.parked_place = ""  # nobody has taken it in time, so it rings where it came from; or somebody takes it now
     if leg.placed:  # what it began was a pickup: it takes somebody else's call
         leg.placed, leg.state = False, "ringing" if leg.state == "dialling" else leg.state
     _set_far(leg, event.far)
@@ -275,6 +276,7 @@ def _leg_answered(ledger: CallLedger, event: ev.LegAnswered) -> None:
     leg.answered_at = leg.answered_at or from_epoch(event.at)
     if leg.ended_at is None:
         leg.state = "talking"
+    ledger.call(event).parked_place = ""
     _set_far(leg, event.far)
 
 
@@ -285,6 +287,14 @@ def _leg_held(ledger: CallLedger, event: ev.LegHeld) -> None:
 def _leg_resumed(ledger: CallLedger, event: ev.LegResumed) -> None:
     leg = ledger.legs.get(event.leg)
     _set_open_state(ledger, event.leg, "dialling" if leg and leg.placed and leg.answered_at is None else "talking")
+
+
+def _call_transferred(ledger: CallLedger, event: ev.CallTransferred) -> None:
+    """Who handed over to whom is kept at the call's end, when it is known who took it."""
+
+
+def _call_parked(ledger: CallLedger, event: ev.CallParked) -> None:
+    ledger.call(event).parked_place = event.place
 
 
 def _leg_ended(ledger: CallLedger, event: ev.LegEnded) -> None:
@@ -376,6 +386,8 @@ _APPLY: dict[type, Callable] = {
     ev.LegAnswered: _leg_answered,
     ev.LegHeld: _leg_held,
     ev.LegResumed: _leg_resumed,
+    ev.CallTransferred: _call_transferred,
+    ev.CallParked: _call_parked,
     ev.LegEnded: _leg_ended,
     ev.CallAnswered: _call_answered,
     ev.CallMerged: _call_merged,

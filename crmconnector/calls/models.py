@@ -98,6 +98,7 @@ class Call(models.Model):
     talked_with = models.JSONField(default=list, blank=True)  # endpoints that heard the caller
     picked_up = models.BooleanField(default=False)  # by somebody whose phone did not ring
     test = models.BooleanField(default=False)  # a test pop's: no call that anybody made; in no log and no count
+    parked_place = models.CharField(max_length=20, blank=True)  # the caller waits there, with nobody
     started_at = models.DateTimeField()
     queued_at = models.DateTimeField(null=True, blank=True)  # began to wait in the queue, for the first time
     left_queue_at = models.DateTimeField(null=True, blank=True)  # and waited no longer, for the last time

@@ -16,6 +16,7 @@ from phones.models import SipAccount
 _ROWS: Final = ("leg__call", "other_leg__call", "part_of__other_leg__call")
 # Where a phone of that extension is, when we know no phone of it: the usual names.
 _USUAL_NAMES: Final = ("PJSIP/{}", "SIP/{}")
+LONGEST_CONSULTATION: Final = timedelta(hours=4)
 _TO_SOMEBODY: Final = (CommandKind.MAKE_CALL, CommandKind.BLIND_TRANSFER, CommandKind.ATTENDED_START,
                        CommandKind.ATTENDED_COMPLETE, CommandKind.ATTENDED_CANCEL, CommandKind.CONFERENCE)  # fmt: skip
 
@@ -30,6 +31,18 @@ def open_commands(*, pbx_id: int, legs: Collection[int] = ()) -> list[CallComman
     if not found:
         return []
     return list(CallCommand.objects.filter(pk__in=found).select_related(*_ROWS).order_by("requested_at"))
+
+
+def open_consultations(*, users: Collection[int], now: datetime) -> list[tuple[int, int]]:
+    """(call, user) of those who asked a colleague first and are still in that call: what the colleague does now is
+    shown on their card, though it may be no news of their own leg."""
+    if not users:
+        return []
+    begun = CallCommand.objects.filter(
+        kind=CommandKind.ATTENDED_START, user__in=list(users), leg__ended_at=None,
+        requested_at__gte=now - LONGEST_CONSULTATION,
+    )  # fmt: skip
+    return list(begun.order_by().values_list("leg__call_id", "user_id").distinct())
 
 
 def meant_by(commands: Iterable[CallCommand]) -> list[Meant]:

@@ -22,7 +22,7 @@ from crmconnector.calls.story import Call, Leg, disposition_of
 
 def placed_by(channel: Channel, at: float, out: list[CallEvent]) -> None:
     """A phone of ours called in."""
-    if channel.trunk or channel.leg is not None or channel.placed is not None:
+    if channel.trunk or channel.placed is not None:
         return
     own = channel.placed = Leg(channel)
     own.first = own.announced = True

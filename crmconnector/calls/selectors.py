@@ -50,7 +50,8 @@ def for_list(calls: QuerySet[Call]) -> QuerySet[Call]:
 
 def with_story(calls: QuerySet[Call]) -> QuerySet[Call]:
     """With everything the page of one call shows."""
-    commands = CallCommand.objects.select_related("user", "phone").prefetch_related("changes").order_by("requested_at")
+    commands = CallCommand.objects.select_related("user", "phone").order_by("requested_at")
+    commands = commands.prefetch_related("changes", "steps")
     legs = Leg.objects.select_related("user", "phone").prefetch_related(Prefetch("commands", commands))
     notes = CallNote.objects.select_related("user", "outcome")
     return for_list(calls).prefetch_related(Prefetch("legs", legs), Prefetch("notes", notes))

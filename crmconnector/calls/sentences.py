@@ -47,8 +47,8 @@ SENTENCES: Final[Mapping[str, Sentences]] = MappingProxyType(
             "Say nothing that they must not hear, and look at your phone.",
         ),
         "resume": Sentences(
-            "Not taken back", "It did not take the call back", "The other party may or may not hear you again.",
-            "the call was taken back", "You were quicker: the call was taken back before your phone was asked.",
+            "Not resumed", "It did not resume the call", "The other party may or may not hear you again.",
+            "the call was resumed", "You were quicker: the call was resumed before your phone was asked.",
         ),
         "blind_transfer": Sentences(
             "Not transferred", "It did not transfer the call", "The caller may or may not be on the way.",
@@ -103,7 +103,7 @@ SENTENCES: Final[Mapping[str, Sentences]] = MappingProxyType(
     }
 )  # fmt: skip
 # Nobody tells of these by an event: what the phone replied is all there will ever be.
-NEVER_PROVED: Final = ("dtmf", "mute", "unmute", "dnd_on", "dnd_off", "keys")
+NEVER_PROVED: Final = ("dtmf", "mute", "unmute", "keys")
 
 
 def expired(kind: str) -> str:
@@ -118,6 +118,11 @@ def not_sure_yet(kind: str, *, phone: bool, replied: bool) -> str:
     said = f"{who[0].upper()}{who[1:]} said yes" if replied else f"No answer from {who}"
     doubt = "but no event has confirmed it" if replied else "and no event has confirmed it"
     return f"{said}, {doubt}. {row.maybe} We watch the PBX; do not press again."
+
+
+def still_pressing(kind: str) -> str:
+    """At three seconds without a new step: the keys went out, and what they should bring about is waited for."""
+    return f"The keys were pressed, and nothing shows yet what came of it. {SENTENCES[kind].maybe} Do not press again."
 
 
 def still_not_sure(kind: str, *, phone: bool, replied: bool) -> str:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +20,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from crmconnector.calls.confirmation import Disproof, Proof, Verdict
+from crmconnector.calls.emergency import is_for_help, lease_for_help, with_advice
 from crmconnector.calls.models import CallCommand, CommandChange, CommandKind, CommandPath, CommandState, Leg
 from crmconnector.calls.sentences import SENTENCES, no_effect, undone
 from crmconnector.calls.wanted import CommandProblem, Wanted, check_still, own_leg
@@ -30,11 +33,14 @@ __all__ = ["CommandProblem", "Grant", "Outcome", "Wanted", "grant_command", "mov
            "request_answer", "request_command", "settle_commands"]  # fmt: skip
 
 UNSENT = (CommandState.REQUESTED,)
+UNDER_WAY = (CommandState.REQUESTED, CommandState.GRANTED, CommandState.SENT)
 IN_FLIGHT = (CommandState.GRANTED, CommandState.SENT, CommandState.UNKNOWN)
 # Several requests one after another under one lease, each from a state that was seen.
 SEQUENCES = (CommandKind.BLIND_TRANSFER, CommandKind.ATTENDED_START, CommandKind.ATTENDED_COMPLETE,
              CommandKind.ATTENDED_CANCEL, CommandKind.CONFERENCE, CommandKind.DTMF, CommandKind.KEYS)  # fmt: skip
 AGAIN = "You dialled this emergency number again, so we stopped watching this attempt."
+# These begin a call of the phone's own; the column that keeps the leg which proved it.
+BEGIN = {CommandKind.MAKE_CALL: "leg", CommandKind.ATTENDED_START: "other_leg"}
 LIVE = Q(state__in=[*UNSENT, CommandState.GRANTED, CommandState.SENT]) | Q(state=CommandState.UNKNOWN, settled=False)
 
 
@@ -140,12 +146,14 @@ def grant_command(*, command_id: UUID, now: datetime) -> Grant | None:
             return None
         problem = _why_not_now(command, now)
         if problem:
-            _move(command.pk, UNSENT, problem[0], now, by="worker", reason_code=problem[1], sentence=problem[2])
+            said = with_advice(command, problem[0], problem[2])
+            _move(command.pk, UNSENT, problem[0], now, by="worker", reason_code=problem[1], sentence=said)
             return None
         token = _token(command, now)
         if token is None:
             _move(command.pk, UNSENT, CommandState.REFUSED, now, by="worker", reason_code="phone_busy",
-                  sentence="Your phone is carrying out another order. This one was not sent.")  # fmt: skip
+                  sentence="Your phone is carrying out another order, so this one was not sent. Wait a moment, "
+                           "then press again.")  # fmt: skip
             return None
         claimed = _move(command.pk, UNSENT, CommandState.GRANTED, now, by="worker", token=token, granted_at=now)
         if not claimed:
@@ -162,7 +170,7 @@ def record_outcome(*, grant: Grant, outcome: Outcome, now: datetime) -> bool:
     with transaction.atomic():
         path = grant.command.path
         moved = _move(grant.command_id, (CommandState.GRANTED,), outcome.state, now, by="worker", path=path,
-                      own_token=grant.token, evidence=_proof_in(outcome), **_extra_of(outcome, now))  # fmt: skip
+                      own_token=grant.token, evidence=_proof_in(outcome), **_extra_of(grant, outcome, now))  # fmt: skip
         if not moved:
             moved = _record_late(grant, outcome, now)
         if path == CommandPath.PHONE:
@@ -206,20 +214,21 @@ def _settle(command: CallCommand, verdict: Verdict, now: datetime, by: str, code
 
 
 def _legs_of(command: CallCommand, proof: Proof) -> dict[str, Any] | None:
-    """The columns that take the leg of the proof; None when that leg has proved another command like this: one call
-    is never taken for the effect of two."""
-    column = {CommandKind.MAKE_CALL: "leg", CommandKind.ATTENDED_START: "other_leg"}.get(CommandKind(command.kind))
+    """The columns that take the leg of the proof; None when that leg has proved another command that begins a call: one
+    call is never taken for the effect of two."""
+    column = BEGIN.get(CommandKind(command.kind))
     if column is None or not proof.leg or command.pbx_id is None:
         return {}
     leg = Leg.objects.filter(pbx_id=command.pbx_id, uniqueid=proof.leg).first()
     if leg is None or leg == getattr(command, column):
         return {}
-    others = CallCommand.objects.filter(kind=command.kind, **{column: leg}).exclude(pk=command.pk)
-    return None if others.exists() else {column: leg}
+    begun = (Q(kind=kind, **{where: leg}) for kind, where in BEGIN.items())
+    return None if CallCommand.objects.filter(reduce(or_, begun)).exists() else {column: leg}
 
 
-def _extra_of(outcome: Outcome, now: datetime) -> dict[str, Any]:
-    extra: dict[str, Any] = {"reason_code": outcome.reason_code, "sentence": outcome.sentence[:300]}
+def _extra_of(grant: Grant, outcome: Outcome, now: datetime) -> dict[str, Any]:
+    sentence = with_advice(grant.command, outcome.state, outcome.sentence)
+    extra: dict[str, Any] = {"reason_code": outcome.reason_code, "sentence": sentence[:300]}
     if outcome.state in (CommandState.SENT, CommandState.UNKNOWN, CommandState.CONFIRMED):
         extra["sent_at"] = now
     return extra
@@ -239,7 +248,7 @@ def _record_late(grant: Grant, outcome: Outcome, now: datetime) -> bool:
     if not doubted.exists():
         return False
     return _move(grant.command_id, (CommandState.UNKNOWN,), outcome.state, now, by="worker", path=grant.command.path,
-                 own_token=grant.token, evidence=_proof_in(outcome), **_extra_of(outcome, now))  # fmt: skip
+                 own_token=grant.token, evidence=_proof_in(outcome), **_extra_of(grant, outcome, now))  # fmt: skip
 
 
 def move_command(
@@ -267,7 +276,7 @@ def _dialled_just_now(user: User, wanted: Wanted, now: datetime) -> CallCommand 
     since = now - timedelta(seconds=SAME_DIAL_SECONDS)
     dials = CallCommand.objects.filter(user=user, kind=CommandKind.MAKE_CALL, far_number=wanted.far_number)
     if wanted.emergency:
-        dials = dials.filter(LIVE)  # what has ended keeps nobody from trying again at once
+        dials = dials.filter(state__in=UNDER_WAY)  # what has ended, or is in doubt, keeps nobody from trying at once
     return dials.filter(requested_at__gt=since).first()
 
 
@@ -297,6 +306,8 @@ def _token(command: CallCommand, now: datetime) -> int | None:
     """By the phone: its lease's next token, None while another request is under way. By the PBX: one by chance."""
     if command.path != CommandPath.PHONE:
         return secrets.randbits(62)
+    if is_for_help(command):
+        return lease_for_help(phone_id=command.phone_id, holder=f"command {command.pk}", now=now)
     seconds = SEQUENCE_LEASE_SECONDS if command.kind in SEQUENCES else LEASE_SECONDS
     return take_lease(phone_id=command.phone_id, holder=f"command {command.pk}", now=now, seconds=seconds)
 

@@ -33,6 +33,10 @@ def words(told: ev.CallEvent, names: Mapping[str, str]) -> str:
             return f"{told.endpoint} holds"
         case ev.LegResumed():
             return f"{told.endpoint} resumes"
+        case ev.CallTransferred():
+            return f"{told.endpoint} hands over {told.kind}" + (f" to {told.to}" if told.to else "")
+        case ev.CallParked():
+            return f"waits parked at {told.place}"
         case _:
             return _end_in_words(told, names)
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from crmconnector.asterisk import ami_events as ami
 from crmconnector.calls import census, legs, story, transfers
-from crmconnector.calls.events import CallEvent, LegHeld, LegResumed
-from crmconnector.calls.graph import Bridge, Channel, hearing, leave, party_behind
+from crmconnector.calls.events import CallEvent, CallParked, LegHeld, LegResumed
+from crmconnector.calls.graph import Bridge, Channel, hearing, leave
 from crmconnector.calls.picture import Picture
 from crmconnector.calls.snapshot import OpenCall, snapshot
 
@@ -169,10 +169,18 @@ class CallTracker:
         held = isinstance(event, ami.Hold)
         if channel is None or channel.held == held or not channel.real:
             return
-        channel.held = held
+        if not held:
+            self._resumed(channel, event.at, out)
+            return
+        channel.held = True
         story.start(channel.call, event.at, out)
-        kind = LegHeld if held else LegResumed
-        out.append(kind(channel.call.key, event.at, channel.uid, channel.endpoint))
+        out.append(LegHeld(channel.call.key, event.at, channel.uid, channel.endpoint))
+
+    def _resumed(self, channel: Channel, at: float, out: list[CallEvent]) -> None:
+        """Told by Unhold; not so of one that a redirect takes out of a consultation into a conference."""
+        channel.held = False
+        story.start(channel.call, at, out)
+        out.append(LegResumed(channel.call.key, at, channel.uid, channel.endpoint))
 
     # --- handlers: dials ---
 
@@ -252,6 +260,8 @@ class CallTracker:
         if swapped is not None and swapped.bridge is bridge and swapped is not channel:
             leave(swapped)
         self._picture.move(channel, bridge)
+        if channel.held and not bridge.basic and not bridge.holding:
+            self._resumed(channel, event.at, out)
         if channel.real and channel.leg is None:
             census.guess_role(channel, event.at, out)
         if len(bridge.members) > 1:
@@ -304,23 +314,29 @@ class CallTracker:
         transferer = self._picture.touch(event.transferer, event.at, out)
         transferee = self._picture.touch(event.transferee, event.at, out)
         if transferer is not None and event.succeeded:
-            transfers.note_blind(event, transferer, _party(transferee))
+            story.start(transferer.call, event.at, out)
+            transfers.note_blind(event, transferer, transfers.party(transferee), out)
 
     def _on_attended_transfer(self, event: ami.AttendedTransfer, out: list[CallEvent]) -> None:
-        first, second = (
-            self._picture.touch(event.first, event.at, out),
-            self._picture.touch(event.second, event.at, out),
-        )
+        first = self._picture.touch(event.first, event.at, out)
+        second = self._picture.touch(event.second, event.at, out)
         transferee = self._picture.touch(event.transferee, event.at, out)
         target = self._picture.touch(event.target, event.at, out)
         if first is None or second is None or not event.succeeded:
             return
         self._picture.unite(first.call, second.call, event.at, out)
         bridge = self._picture.bridges.get(event.bridge) if event.bridge is not None else None
-        one = _party(transferee) or first.partner
-        other = _party(target) or transfers.put_together(bridge, one, second)
-        transfers.note_attended(event, first.call, first, second, one, other)
+        one = transfers.party(transferee) or first.partner
+        other = transfers.party(target) or transfers.put_together(bridge, one, second)
+        story.start(first.call, event.at, out)
+        transfers.note_attended(event, first.call, first, second, one, other, out)
         legs.refresh_ringing(first.call, event.at, out)
+
+    def _on_parked(self, event: ami.ParkedCall, out: list[CallEvent]) -> None:
+        channel = self._picture.touch(event.channel, event.at, out)
+        if channel is not None:
+            story.start(channel.call, event.at, out)
+            out.append(CallParked(channel.call.key, event.at, event.place))
 
     # --- handlers: the PBX itself ---
 
@@ -352,11 +368,6 @@ class CallTracker:
         out.extend(self._agree(list(self._listed.values()), event.at, complete))
 
 
-def _party(channel: Channel | None) -> Channel | None:
-    """Who is handed over: an event names a Local half where one stays in between."""
-    return party_behind(channel) if channel is not None else None
-
-
 def _handlers(tracker: CallTracker) -> dict[type, Callable[[Any, list[CallEvent]], None]]:
     return {
         ami.NewChannel: tracker._on_new_channel,
@@ -381,6 +392,7 @@ def _handlers(tracker: CallTracker) -> dict[type, Callable[[Any, list[CallEvent]
         ami.BlindTransfer: tracker._on_blind_transfer,
         ami.AttendedTransfer: tracker._on_attended_transfer,
         ami.Pickup: tracker._on_pickup,
+        ami.ParkedCall: tracker._on_parked,
         ami.FullyBooted: tracker._on_fully_booted,
         ami.Shutdown: tracker._on_shutdown,
         ami.CoreShowChannel: tracker._on_listed,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from crmconnector.asterisk.ami_events import UP, AttendedTransfer, BlindTransfer
-from crmconnector.calls.events import TransferKind
-from crmconnector.calls.graph import Bridge, Channel, party_ahead
+from crmconnector.calls.events import CallEvent, CallTransferred, TransferKind
+from crmconnector.calls.graph import Bridge, Channel, party_ahead, party_behind
 from crmconnector.calls.story import Call, Leg, TransferNote
 
 
-def note_blind(event: BlindTransfer, transferer: Channel, transferee: Channel | None) -> None:
+def note_blind(event: BlindTransfer, transferer: Channel, transferee: Channel | None, out: list[CallEvent]) -> None:
     """The transferee goes on alone to the new target; `connects` is known when somebody there answers."""
     token = f"blind {event.transferer.uniqueid}"
     one = transferee or transferer.partner
-    _note(transferer.call, TransferNote("blind", transferer.endpoint, event.at, token, one, None))
+    call, by = transferer.call, transferer.endpoint
+    if _note(call, TransferNote("blind", by, event.at, token, one, None)):
+        out.append(CallTransferred(call.key, event.at, transferer.uid, by, "blind", to=event.to))
 
 
 def note_attended(
@@ -22,6 +24,7 @@ def note_attended(
     second: Channel,
     one: Channel | None,
     target: Channel | None,
+    out: list[CallEvent],
 ) -> None:
     """`one` is handed over to `target`. Asterisk may leave the target out: then it is whom the second channel knows."""
     other = target or (second.partner if second is not first else None) or _rung_by(call, second)
@@ -35,7 +38,13 @@ def note_attended(
         for channel in call.channels:  # what the transferer dialled rings for the other party now
             if channel.dialer is second:
                 channel.dialer = one
-    _note(call, note)
+    if _note(call, note):
+        out.append(CallTransferred(call.key, event.at, first.uid, first.endpoint, kind, second.uid))
+
+
+def party(channel: Channel | None) -> Channel | None:
+    """Who is handed over: an event names a Local half where one stays in between."""
+    return party_behind(channel) if channel is not None else None
 
 
 def put_together(bridge: Bridge | None, one: Channel | None, by: Channel) -> Channel | None:
@@ -54,9 +63,12 @@ def _rings_for(leg: Leg, transferer: Channel) -> bool:
     return leg.far_channel is transferer or leg.channel.dialer is transferer
 
 
-def _note(call: Call, note: TransferNote) -> None:
-    if all(known.token != note.token for known in call.transfers):
+def _note(call: Call, note: TransferNote) -> bool:
+    """Whether it was not known before: an event may come twice."""
+    fresh = all(known.token != note.token for known in call.transfers)
+    if fresh:
         call.transfers.append(note)
+    return fresh
 
 
 def settle_transfers(call: Call, parties: list[Channel]) -> None:

@@ -13,6 +13,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from crmconnector.calls.dial_check import check_dial_now, dial_settings, sentence_of
+from crmconnector.calls.emergency import is_for_help
 from crmconnector.calls.models import CallCommand, CommandKind, CommandPath, Leg, PathPolicy
 from crmconnector.calls.verbs import VERBS, Choice, Ground, choose_way
 from crmconnector.users.models import User
@@ -62,11 +63,15 @@ class Wanted:
 def own_leg(*, user: User, leg: Leg, kind: CommandKind, now: datetime) -> Phone:
     """The user's own phone at this leg, when the verb makes sense there now; else CommandProblem."""
     if leg.user_id != user.pk or leg.phone is None:
-        raise CommandProblem("not_yours", "This call is not on your phone.")
+        raise CommandProblem(
+            "not_yours", "This call is not on your phone, so nothing was sent. Use the phone that it is on."
+        )
     if leg.call.test:
         raise CommandProblem("test", "This is a test. Nobody is calling, so there is nothing to do.")
     if leg.ended_at is not None or leg.state not in VERBS[kind].states:
-        raise CommandProblem(*_WRONG_STATE.get(kind, ("not_now", "This cannot be done as the call stands now.")))
+        raise CommandProblem(
+            *_WRONG_STATE.get(kind, ("not_now", "This cannot be done as the call stands now. Look at your phone."))
+        )
     usable_phone(user=user, phone=leg.phone, now=now)
     return leg.phone
 
@@ -74,26 +79,39 @@ def own_leg(*, user: User, leg: Leg, kind: CommandKind, now: datetime) -> Phone:
 def usable_phone(*, user: User, phone: Phone, now: datetime) -> None:
     """Assigned to the user now; CommandProblem otherwise. That it refuses our passcode is a matter of the way."""
     if not Assignment.objects.filter(phone=phone, user=user, during__contains=now).exists():
-        raise CommandProblem("not_assigned", "This phone is no longer assigned to you.")
+        raise CommandProblem(
+            "not_assigned",
+            "This phone is no longer assigned to you, so nothing was sent. "
+            "An administrator assigns it on the page Phones.",
+        )
 
 
 def check_still(*, command: CallCommand, now: datetime) -> None:
-    """The same checks when a worker takes it up: seconds of queueing may have passed since the click."""
+    """The same checks when a worker takes it up: seconds of queueing may have passed since the click.
+
+    Whoever calls for help could do so when they clicked, and that is enough: only the digits are held against whom they
+    are for.
+    """
+    if not is_for_help(command):
+        _check_person_and_phone(command, now)
+    if (brake := check_dial_now(command, now)) is not None:
+        raise CommandProblem(brake.code, sentence_of(brake))
+
+
+def _check_person_and_phone(command: CallCommand, now: datetime) -> None:
     if not command.user.is_active:
-        raise CommandProblem("user_inactive", "This account was closed. Nothing was sent.")
+        raise CommandProblem("user_inactive", "This account was closed, so nothing was sent. Use the phone itself.")
     if command.leg is not None:
         own_leg(user=command.user, leg=command.leg, kind=CommandKind(command.kind), now=now)
     else:
         usable_phone(user=command.user, phone=command.phone, now=now)
     if command.path == CommandPath.PHONE and command.phone.passcode_refused_at is not None:
         raise CommandProblem(*_PASSCODE)
-    if (brake := check_dial_now(command, now)) is not None:
-        raise CommandProblem(brake.code, sentence_of(brake))
 
 
 def way_of(*, kind: CommandKind, phone: Phone, ground: Ground) -> Choice:
     """By which way this verb goes at this phone: the row of the phone, else that of all phones, else the usual."""
-    rows = PathPolicy.objects.filter(Q(phone=phone) | Q(phone=None), kind=kind)
+    rows = PathPolicy.objects.filter(Q(phone=phone) | Q(phone=None), kind=kind).order_by()
     policy = max(rows, key=lambda row: row.phone_id is not None, default=None)
     if policy is None:
         return choose_way(kind, ground)
@@ -106,9 +124,9 @@ _PASSCODE = (
     "an administrator can enter the new passcode on the phone's page.",
 )
 _WRONG_STATE = {
-    CommandKind.ANSWER: ("not_ringing", "This call no longer rings on your phone."),
-    CommandKind.REJECT: ("not_ringing", "This call no longer rings on your phone."),
-    CommandKind.HOLD: ("not_talking", "This call is not one you talk in now."),
-    CommandKind.RESUME: ("not_held", "This call is not on hold."),
-    CommandKind.HANG_UP: ("over", "This call is over already."),
+    CommandKind.ANSWER: ("not_ringing", "This call no longer rings on your phone. Nothing was sent."),
+    CommandKind.REJECT: ("not_ringing", "This call no longer rings on your phone. Nothing was sent."),
+    CommandKind.HOLD: ("not_talking", "You do not talk in this call now, so it cannot be held. Nothing was sent."),
+    CommandKind.RESUME: ("not_held", "This call is not on hold. Nothing was sent."),
+    CommandKind.HANG_UP: ("over", "This call is over already. Nothing was sent."),
 }

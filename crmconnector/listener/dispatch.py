@@ -6,7 +6,7 @@ from datetime import datetime
 from crmconnector.calls import events as ev
 from crmconnector.calls.confirmation import settle
 from crmconnector.calls.ledger import CallLedger
-from crmconnector.calls.open_commands import meant_by, open_commands, picture_of
+from crmconnector.calls.open_commands import meant_by, open_commands, open_consultations, picture_of
 from crmconnector.calls.services import settle_commands
 from crmconnector.listener.fence import under_epoch
 from crmconnector.pbx.models import Pbx
@@ -52,5 +52,17 @@ def show_cards(ledger: CallLedger, batch: Sequence[ev.CallEvent], now: datetime)
     return refresh_pops(ledger=ledger, now=now, batch=batch)
 
 
+def show_consultations(ledger: CallLedger, batch: Sequence[ev.CallEvent], now: datetime) -> set[int]:
+    """Whoever is being asked rings, picks up or is gone: the card of the one who asks tells it."""
+    if not any(isinstance(event, TELLS_OF_THE_ASKED) for event in batch):
+        return set()
+    legs = [leg for call in ledger.touched() for leg in ledger.all_legs_of(call)]
+    users = {leg.user_id for leg in legs if leg.user_id is not None}
+    several = len(users) > 1 or any(leg.placed for leg in legs)  # one that only rings somebody asks nobody
+    cards = open_consultations(users=users, now=now) if several else []
+    return touch_pops(legs=cards, now=now) if cards else set()
+
+
+TELLS_OF_THE_ASKED = (ev.LegRinging, ev.LegAnswered, ev.LegEnded)
 # In this order: commands first, so that a card which opens or closes already tells the command's end.
-REACTIONS: tuple[Reaction, ...] = (prove_commands, show_cards)
+REACTIONS: tuple[Reaction, ...] = (prove_commands, show_cards, show_consultations)

@@ -7,7 +7,7 @@ possible here is an offer; the same is checked again when it is asked for, and o
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from crmconnector.calls.models import CallCommand, CommandKind, CommandState, Leg
+from crmconnector.calls.models import CallCommand, CommandKind, CommandPath, CommandState, Leg
 from crmconnector.calls.verbs import VERBS, Choice
 
 ON_CARD = (CommandKind.REJECT, CommandKind.HANG_UP, CommandKind.HOLD, CommandKind.RESUME, CommandKind.MUTE,
@@ -20,6 +20,7 @@ WAITING = (CommandState.REQUESTED, CommandState.GRANTED, CommandState.SENT)
 TONES = (("1", ""), ("2", "ABC"), ("3", "DEF"), ("4", "GHI"), ("5", "JKL"), ("6", "MNO"), ("7", "PQRS"), ("8", "TUV"),
          ("9", "WXYZ"), ("*", ""), ("0", "+"), ("#", ""))  # fmt: skip
 GONE = ("no_answer", "left")
+LASTS_WITH_THE_CALL = (CommandKind.HOLD, CommandKind.RESUME, CommandKind.MUTE, CommandKind.UNMUTE)
 Choose = Callable[[str, str], Choice]  # (kind, the only way or empty) -> way
 
 
@@ -54,6 +55,7 @@ class CallBar:
     """All verbs of one card, by kind. `muted` as the PBX confirmed it last.
 
     `over`: the consultation that was begun last and came to its end because the one who was asked is gone.
+    `rings_here`: the PBX rings the own phone and dials once that is picked up.
     """
 
     leg: Leg | None = None
@@ -62,6 +64,14 @@ class CallBar:
     muted: bool = False
     consultation: Consultation | None = None
     over: Consultation | None = None
+    rings_here: bool = False
+
+    @property
+    def hands_over(self) -> bool:
+        """The PBX puts the two others together when this person hangs up, as on a handset. Whoever is called by the
+        phone's own second line is left behind instead."""
+        one = self.consultation
+        return one is not None and one.start.path == CommandPath.PBX and not is_live(one.start)
 
     def offer(self, kind: str) -> Offer:
         return self.offers[kind]
@@ -152,6 +162,8 @@ def _why_not(kind: CommandKind, leg: Leg | None, consultation: Consultation | No
         return f"not_{leg.state}" if leg is not None and leg.state in ("ringing", "dialling", "held") else "not_now"
     if kind in ELSEWHERE and consultation is not None:
         return "consulting"
+    if kind == CommandKind.RESUME and consultation is not None and consultation.start.path == CommandPath.PBX:
+        return "consulting"  # the PBX keeps the caller waiting; the phone holds nothing that it could take back
     if kind not in PARTS:
         return choose(kind, "").why_not
     if consultation is None:
@@ -181,7 +193,10 @@ def open_consultation(leg_ids: Sequence[int], commands: Sequence[CallCommand]) -
 
 def still_true(command: CallCommand | None, bar: CallBar) -> CallCommand | None:
     """A proof is of its moment: what was undone since, by hand on the phone for one, is not told as if it lasted."""
-    if command is None or command.state != CommandState.CONFIRMED or bar.leg is None:
+    if command is None or command.state != CommandState.CONFIRMED:
         return command
+    if bar.leg is None:  # the call is over for us, or it cannot be told which end is meant
+        return None if command.kind in LASTS_WITH_THE_CALL else command
     undone = (command.kind == CommandKind.HOLD and not bar.held) or (command.kind == CommandKind.RESUME and bar.held)
-    return None if undone else command
+    answered = command.kind == CommandKind.MAKE_CALL and bar.leg.state != "dialling"
+    return None if undone or answered else command

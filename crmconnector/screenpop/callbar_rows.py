@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -50,7 +51,8 @@ def _bar(
         return NO_BAR
     ground = grounds.at(phone, mine[0].pbx)
     choose = partial(_choose, grounds, phone, ground)
-    return bar_of(mine, commands.get(key, ()), asked.get(key), choose, test=bool(pop.payload.get("test")))
+    bar = bar_of(mine, commands.get(key, ()), asked.get(key), choose, test=bool(pop.payload.get("test")))
+    return replace(bar, rings_here=pop.payload.get("rings") == "here")
 
 
 def _choose(grounds: Grounds, phone: Phone, ground: Ground, kind: str, only: str) -> Choice:

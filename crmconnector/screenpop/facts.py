@@ -38,7 +38,7 @@ class FactsOfBatch:
 
     def of(self, legs: Sequence[Leg], *, known: Mapping[str, Any] | None) -> CardFacts:
         """`known` is what the card already says; a closed leg adds its end, not a new look-up."""
-        latest = max(legs, key=lambda leg: (leg.ended_at is None, self._began(leg)))
+        latest = self._telling(_first_hand(legs))
         call, line = self._call(latest), self._line(latest)
         kept = known if known and (latest.ended_at or self._still_that_colleague(latest, known)) else None
         return CardFacts(
@@ -53,11 +53,14 @@ class FactsOfBatch:
             queued_at=call.queued_at.timestamp() if call.queued_at else None,
             test=call.test,
             dismissed=bool((known or {}).get("dismissed")),
+            parked=call.parked_place if call.ended_at is None else "",
+            rings=self._rings(call, latest),
             sent_by=self._sender(call, legs),
             sent_to=handover.receiver(self._parts(_first_hand(legs)), self._others(call, legs)),
         )
 
-    def leg_facts(self, legs: Iterable[Leg]) -> list[LegFacts]:
+    def leg_facts(self, legs: Sequence[Leg]) -> list[LegFacts]:
+        own = {leg.pk for leg in _first_hand(legs)}
         return [
             LegFacts(
                 leg_id=leg.pk,
@@ -68,9 +71,28 @@ class FactsOfBatch:
                 ended_at=_epoch(leg.ended_at),
                 answered_by=self._who(leg.answered_by_endpoint),
                 placed=leg.placed,
+                came_over=leg.pk not in own,
+                rung=leg.placed and leg.rang_at is not None,
+                call_came_to=self._call(leg).disposition,
             )
             for leg in legs
         ]
+
+    def _telling(self, legs: Sequence[Leg]) -> Leg:
+        """The leg whose far end the card names: the first that is open (who calls a group that they are in sees whom
+        they call), else the last that ended."""
+        still = [leg for leg in legs if leg.ended_at is None]
+        return min(still, key=lambda leg: leg.pk) if still else max(legs, key=self._began)
+
+    def _rings(self, call: Call, own: Leg) -> str:
+        """While the person calls: does it ring at the other end, or does their own phone wait to be picked up?"""
+        if own.state != "dialling":
+            return ""
+        others = [leg for leg in self.ledger.legs_of(call) if leg.user_id != own.user_id or not leg.placed]
+        if any(leg.state == "ringing" for leg in others):
+            return "there"
+        picked_up = bool(others or call.dialled)  # the PBX begins to dial for it only then
+        return "here" if own.rang_at is not None and not picked_up else ""
 
     # --- the far party ------------------------------------------------------------------------------------------
 
@@ -89,7 +111,7 @@ class FactsOfBatch:
             country_name=_country_name(reading),
             network_name="" if leg.far_name == self._number(leg) else leg.far_name,
             withheld=False,
-            extension=seat.extension if seat else (reading.key if reading.kind is NumberKind.INTERNAL else ""),
+            extension=seat.extension if seat else _short_number(reading),
             colleague=(colleague.name or seat.phone_name) if seat else "",
             people=[_person(one) for one in seen],
             rule=str(seen[0].rule) if seen else "",
@@ -200,6 +222,11 @@ _NOTHING = CallerFacts("", "", "", "", withheld=False, extension="", colleague="
 _WITHHELD = CallerFacts("", "", "", "", withheld=True, extension="", colleague="")
 
 
+def _short_number(reading: NumberReading) -> str:
+    """Of somebody inside whom we do not know; the digits of a longer text are nobody's extension."""
+    return reading.key if reading.kind is NumberKind.INTERNAL and reading.key == reading.written else ""
+
+
 def _person(person: Person) -> PersonFacts:
     return PersonFacts(
         person.contact_id,
@@ -217,8 +244,19 @@ def _person(person: Person) -> PersonFacts:
 
 
 def _first_hand(legs: Sequence[Leg]) -> list[Leg]:
-    """Without consultations that became part of the call: these began in another one, at a time of their own."""
-    return [leg for leg in legs if not leg.placed] or [min(legs, key=lambda leg: leg.pk)]
+    """Without those that came over from another call, with somebody of their own: consultations, and a second caller
+    who was put together with the first. The person's first leg is none of them.
+    """
+    first = min(legs, key=lambda leg: leg.pk)
+    own = [leg for leg in legs if leg is first or not leg.placed]
+    return [leg for leg in own if not any(_talked_before_and_during(other, leg) for other in own)]
+
+
+def _talked_before_and_during(one: Leg, other: Leg) -> bool:
+    """Nobody answers the same call twice at once."""
+    if one.pk >= other.pk or one.answered_at is None or other.answered_at is None:
+        return False
+    return one.ended_at is None or one.ended_at > other.answered_at
 
 
 def _epoch(at: datetime | None) -> float | None:

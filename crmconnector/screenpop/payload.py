@@ -25,6 +25,9 @@ class LegFacts:
     ended_at: float | None
     answered_by: str  # name of who took it, when somebody else did
     placed: bool = False
+    came_over: bool = False  # from another call, that of a consultation or of a second caller
+    rung: bool = False  # the PBX rang this phone first, to dial for it
+    call_came_to: str = ""  # the call's disposition, once it is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,8 @@ class CardFacts:
     sent_by: Handover | None = None
     sent_to: Handover | None = None
     dismissed: bool = False  # its user has put the closed card away
+    parked: str = ""  # the place where the other party waits, with nobody
+    rings: str = ""  # while the person calls: there (at the other end), here (their own phone, to be picked up)
 
 
 ABOUT_THE_CALLER = ("caller", "people", "rule", "last_calls", "calls_before", "hidden", "choices", "last_note")
@@ -142,6 +147,7 @@ def card_payload(facts: CardFacts) -> dict[str, object]:
     return {
         "state": state,
         "placed": placed,
+        "rings": facts.rings,
         "direction": facts.direction,
         "line": {"label": facts.line_label or facts.did, "did": facts.did} if facts.did else None,
         "queue": facts.queue or None,
@@ -152,7 +158,7 @@ def card_payload(facts: CardFacts) -> dict[str, object]:
         "answered_at": min(answered) if answered else None,
         "ended_at": max(leg.ended_at or 0.0 for leg in legs) if state == "closed" else None,
         "sent_by": _handover(facts.sent_by),
-        "closed": _closed(legs, facts.sent_to, test=facts.test) if state == "closed" else None,
+        "closed": _closed(legs, facts.sent_to, facts.parked, test=facts.test) if state == "closed" else None,
         "dismissed": facts.dismissed and state == "closed",
         **(_kept(facts.kept) if facts.kept is not None else _about(facts.caller)),
     }
@@ -277,9 +283,30 @@ _REASONS_PLACED = {
 }
 
 
-def _closed(legs: Sequence[LegFacts], sent_to: Handover | None, *, test: bool) -> dict[str, object]:
-    """Why the card asks nothing more, told of the leg that says most: answered, then taken elsewhere, then the last."""
-    ranked = sorted(legs, key=lambda leg: (leg.answered_at is None, leg.outcome != "elsewhere", -(leg.ended_at or 0.0)))
+# Of one that the PBX rang first: what happened here, before anybody was called.
+_REASONS_RUNG = {
+    **_REASONS_PLACED,
+    "rejected": "own_rejected",
+    "busy": "own_busy",
+    "no_answer": "own_no_answer",
+    "failed": "own_failed",
+}
+
+
+def _reason_without_talk(leg: LegFacts) -> str:
+    if leg.rung and leg.outcome == "answered_unconnected":  # picked up here: the call tells how it went on
+        return _REASONS_PLACED.get(leg.call_came_to, "not_connected")
+    words = _REASONS_RUNG if leg.rung else _REASONS_PLACED if leg.placed else _REASONS
+    return words.get(leg.outcome, "ended")
+
+
+def _closed(legs: Sequence[LegFacts], sent_to: Handover | None, parked: str, *, test: bool) -> dict[str, object]:
+    """Why the card asks nothing more, told of the leg that says most: answered, then taken elsewhere, then the last.
+
+    What came over from another call has a card of its own to say how that went.
+    """
+    own = [leg for leg in legs if not leg.came_over]
+    ranked = sorted(own, key=lambda leg: (leg.answered_at is None, leg.outcome != "elsewhere", -(leg.ended_at or 0.0)))
     leg = ranked[0]
     if test:  # nobody called, so nobody gave up
         return {"reason": "test", "who": "", "seconds": _whole(leg.ended_at, leg.rang_at)}
@@ -287,9 +314,10 @@ def _closed(legs: Sequence[LegFacts], sent_to: Handover | None, *, test: bool) -
         seconds = _whole(leg.ended_at, leg.answered_at)
         if sent_to is not None:
             return {"reason": "transferred", "who": sent_to.name, "seconds": seconds, "talks": sent_to.talks}
+        if parked:
+            return {"reason": "parked", "who": "", "seconds": seconds, "place": parked}
         return {"reason": "ended", "who": "", "seconds": seconds}
-    reason = (_REASONS_PLACED if leg.placed else _REASONS).get(leg.outcome, "ended")
-    return {"reason": reason, "who": leg.answered_by, "seconds": _whole(leg.ended_at, leg.rang_at)}
+    return {"reason": _reason_without_talk(leg), "who": leg.answered_by, "seconds": _whole(leg.ended_at, leg.rang_at)}
 
 
 def _whole(until: float | None, since: float) -> int:

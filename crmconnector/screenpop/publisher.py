@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from redis.exceptions import RedisError
 
+from crmconnector.calls import events as ev
 from crmconnector.calls.events import CallEvent
 from crmconnector.calls.ledger import CallLedger
 from crmconnector.calls.models import Leg
@@ -26,6 +27,8 @@ from crmconnector.screenpop.rules import may_open
 
 WAKE_CHANNEL = "screenpop.wake"
 VERSION_LOCK = 7001  # advisory lock class: versions of one user's cards are committed in their order
+ENDS = (ev.CallEnded, ev.CallMerged)
+ON_A_LINE = (ev.LegRinging, ev.LegPlaced, ev.LegAnswered, ev.LegHeld, ev.LegResumed, ev.LegEnded)
 OPEN_PLACED = ("dialling", "talking", "held")
 log = structlog.get_logger(__name__)
 
@@ -47,7 +50,16 @@ def refresh_pops(*, ledger: CallLedger, now: datetime, batch: Sequence[CallEvent
     Pop.objects.bulk_create(fresh)  # nobody else writes cards of this PBX's calls: the batch holds its link's row
     Pop.objects.bulk_update([*closed, *changed], ["payload", "state", "leg", "changed_at", "version"])
     keep_reasons(ledger=ledger, batch=batch, cards=Cards(there, fresh, book), now=now)
-    return {pop.user_id for pop in [*fresh, *closed, *changed]}
+    return {pop.user_id for pop in [*fresh, *closed, *changed]} | _who_look(ledger, batch)
+
+
+def _who_look(ledger: CallLedger, batch: Sequence[CallEvent]) -> set[int]:
+    """Whose lines and log changed, though their cards may say the same as before, or they have none: the desk looks."""
+    over = {event.call for event in batch if isinstance(event, ENDS)}
+    in_calls = {leg for call in ledger.touched() if call.linkedid in over for leg in ledger.all_legs_of(call)
+                if leg.answered_at is not None or leg.placed}  # fmt: skip
+    named = {ledger.legs.get(event.leg) for event in batch if isinstance(event, ON_A_LINE)}
+    return {leg.user_id for leg in in_calls | named if leg is not None and leg.user_id is not None}
 
 
 def _cards_of(ledger: CallLedger) -> dict[tuple[int, int], Pop]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from crmconnector.audit.services import record_act
 from crmconnector.calls.dial_check import plan_on
 from crmconnector.calls.dial_rules import DialPlan
+from crmconnector.calls.dialling import DialProblem, note_refused
 from crmconnector.calls.ground import ground_of
 from crmconnector.calls.models import CallCommand, CommandKind, CommandPath, Leg
 from crmconnector.calls.services import request_command
@@ -30,12 +31,21 @@ from tasks.call_control import enqueue
 TRANSFERS = (CommandKind.BLIND_TRANSFER, CommandKind.ATTENDED_START)
 
 
-@transaction.atomic
 def ask(*, actor: User, pop: Pop, kind: CommandKind, fields: dict[str, Any]) -> CallCommand:
     """Ask for one verb of the card's call; `fields` are those of web.forms.verbs. CommandProblem: nothing was asked.
 
-    The same key again is the same command, whatever became of the call since: a double click never acts twice.
+    The same key again is the same command, whatever became of the call since: a double click never acts twice. What
+    the dial rules or a brake held back is written down.
     """
+    try:
+        with transaction.atomic():
+            return _asked(actor, pop, kind, fields)
+    except DialProblem as problem:
+        note_refused(user=actor, text=fields["target"], problem=problem, kind=kind)
+        raise
+
+
+def _asked(actor: User, pop: Pop, kind: CommandKind, fields: dict[str, Any]) -> CallCommand:
     known = CallCommand.objects.filter(user=actor, idempotency_key=fields["key"]).first()
     if known is not None:
         return _same(known, pop, kind, fields)

@@ -55,12 +55,12 @@ def call_page(
     notes: list[CallNote] = list(call.notes.all())
     return {
         "call": call,
-        "row": call_row(call, why_unseen=unseen),
+        "row": call_row(call, why_unseen=unseen, viewer=user),
         "story": tell(call, parts=parts, why_unseen=unseen, queue=queue, explained=explained),
         "explained": explained,
         "queue": queue,
-        "into": call_row(parts.into) if parts.into else None,
-        "joined": [call_row(part) for part in parts.joined],
+        "into": call_row(parts.into, viewer=user) if parts.into else None,
+        "joined": [call_row(part, viewer=user) for part in parts.joined],
         "notes": [note for note in notes if note.user_id != user.pk and (note.text or note.outcome)],
         "own": _own_note(notes, user, typed),
         "outcomes_given": [note for note in notes if note.outcome],

@@ -36,11 +36,13 @@ def rows_of(calls: Sequence[Call], *, user: User, now: datetime) -> list[CallRow
     notes = CallNote.objects.select_related("outcome").order_by("created_at", "id")
     prefetch_related_objects(list(calls), Prefetch("notes", notes))
     gaps, returned = gaps_behind(calls), returned_at(call for call in calls if _was_missed(call))
-    return [_row(call, why_unseen(gaps.get(call.pk)), returned.get(call.pk), now) for call in calls]
+    drawn = (call_row(call, why_unseen=why_unseen(gaps.get(call.pk)), viewer=user) for call in calls)
+    return [_marked(row, returned.get(row.call.pk), now) for row in drawn]
 
 
-def _row(call: Call, why: str, returned: datetime | None, now: datetime) -> CallRow:
-    row = replace(call_row(call, why_unseen=why), note=_note(call), returned=returned is not None)
+def _marked(row: CallRow, returned: datetime | None, now: datetime) -> CallRow:
+    call = row.call
+    row = replace(row, note=_note(call), returned=returned is not None)
     if not _was_missed(call) or not call.far_number or call.started_at < now - timedelta(days=RETURN_DAYS):
         return row
     if returned is None:

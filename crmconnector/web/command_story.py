@@ -9,6 +9,7 @@ from django.utils.translation import gettext_noop
 from crmconnector.calls.models import CallCommand, CommandPath, CommandState
 from crmconnector.common.clock import utc_now
 from crmconnector.screenpop.explain import isolated
+from crmconnector.web.step_words import KeyStep, tell_steps
 from crmconnector.web.words import said_of
 
 
@@ -30,6 +31,7 @@ class CommandView:
     word: str
     steps: list[Step]
     sentence: str
+    keys: list[KeyStep]  # of a key sequence, else none
 
 
 COMMAND_ENDS = {
@@ -76,7 +78,15 @@ def tell_command(command: CallCommand) -> CommandView:
         steps.append(Step(change.at, state, icon, _(CHANGE_WORDS[CommandState(change.state)]), why))
     told = "" if confirmed else said_of(command, now=utc_now()).text
     title = _("%(what)s, by %(who)s") % {"what": command.get_kind_display(), "who": isolated(command.user.display_name)}
-    return CommandView(title, tone, drawing, _(word), steps, told)
+    return CommandView(
+        title,
+        tone,
+        drawing,
+        _(word),
+        steps,
+        told,
+        tell_steps(command.steps.all(), live=command.ended_at is None and not command.settled),
+    )
 
 
 def _usual_why(command: CallCommand, state: CommandState) -> str:

@@ -64,11 +64,11 @@ WORDS: Final[Mapping[str, KindWords]] = {
         _("the PBX saw no hold. The caller may still hear you. Press again, or hold on the phone."),
     ),
     CommandKind.RESUME: KindWords(
-        _("Take back asked at %(at)s. The caller is still on hold."),
-        _("Taken back: you hear each other. The PBX confirmed it at %(at)s."),
-        _("Not taken back. The caller is still on hold. Press again, or take it back on the phone."),
+        _("Resume asked at %(at)s. The caller is still on hold."),
+        _("Resumed: you hear each other. The PBX confirmed it at %(at)s."),
+        _("Not resumed. The caller is still on hold. Press again, or resume on the phone."),
         _("The caller may or may not hear you again."),
-        _("the PBX saw the hold go on. Press again, or take it back on the phone."),
+        _("the PBX saw the hold go on. Press again, or resume on the phone."),
     ),
     CommandKind.BLIND_TRANSFER: KindWords(
         _("Transfer to %(whom)s asked at %(at)s. The caller is still with you."),
@@ -161,13 +161,18 @@ SETTLED: Final[Mapping[str, Words]] = {
     "pbx": _("No answer to our order, and %(unseen)s"),
 }
 FELL_BACK: Final = _("Your phone did not take it, so the PBX was asked.")
+# The PBX rings the own phone first: nobody is called before that is picked up.
+RINGS_YOU: Final = _("The PBX is calling you. Pick up and it dials %(whom)s. The PBX confirmed it at %(at)s.")
+RINGS_YOU_INSTEAD: Final = _(
+    "Your phone did not take it; the PBX is calling you. Pick up and it dials %(whom)s. The PBX confirmed it at %(at)s."
+)
 GONE: Final[Mapping[str, Words]] = {
     "no_answer": _("%(whom)s did not answer. The caller is back with you."),
     "left": _("%(whom)s hung up. The caller is back with you."),
 }
 GONE_HELD: Final[Mapping[str, Words]] = {
-    "no_answer": _("%(whom)s did not answer. The caller is on hold: take the call back."),
-    "left": _("%(whom)s hung up. The caller is on hold: take the call back."),
+    "no_answer": _("%(whom)s did not answer. The caller is on hold: resume the call."),
+    "left": _("%(whom)s hung up. The caller is on hold: resume the call."),
 }
 CONSULTING: Final[Mapping[str, Words]] = {
     "asked": _("is being called"),
@@ -183,7 +188,7 @@ WHY_NOT: Final[Mapping[str, Words]] = {
     "asked": _("Asked already. Wait for its end; do not press again."),
     "not_ringing": _("The call still rings."),
     "not_dialling": _("Nobody has answered yet."),
-    "not_held": _("The caller is on hold. Take the call back first."),
+    "not_held": _("The caller is on hold. Resume the call first."),
     "not_now": _("This cannot be done as the call stands now."),
     "consulting": _("You are asking somebody. End that first."),
     "ask_first": _("Ask somebody first."),

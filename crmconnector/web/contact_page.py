@@ -198,7 +198,7 @@ def _calls(contact: Contact, user: User, *, only_notes: bool) -> tuple[list[Item
         theirs = theirs.filter(pk__in=CallNote.objects.exclude(text="").values("call"))
     notes = Prefetch("notes", CallNote.objects.select_related("user", "outcome"))
     rows = list(for_list(theirs).prefetch_related(notes)[: MOST_CALLS + 1])
-    items = [_call_item(call_row(call), list(call.notes.all())) for call in rows[:MOST_CALLS]]
+    items = [_call_item(call_row(call, viewer=user), list(call.notes.all())) for call in rows[:MOST_CALLS]]
     return items, len(rows) > MOST_CALLS
 
 

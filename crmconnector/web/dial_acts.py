@@ -17,9 +17,9 @@ from crmconnector.calls.ground import ground_of
 from crmconnector.calls.models import CallCommand, CommandKind, CommandPath
 from crmconnector.calls.selectors import open_legs
 from crmconnector.calls.services import LIVE, request_command
-from crmconnector.calls.verbs import Choice
+from crmconnector.calls.verbs import Choice, Ground, choose_way
 from crmconnector.calls.wanted import CommandProblem, Wanted, way_of
-from crmconnector.pbx.models import Line, Pbx
+from crmconnector.pbx.models import Line
 from crmconnector.pbx.selectors import how_we_hear
 from crmconnector.screenpop.publisher import wake
 from crmconnector.users.models import User
@@ -65,7 +65,7 @@ def _asked(actor: User, asked: DialAsk, key: str, now: datetime) -> tuple[CallCo
             raise CommandProblem("key_reused", _("This button was used for something else. Reload the page."))
         return known, False
     wanted, plan = wanted_call(
-        user=actor, text=asked.text, phone=asked.phone, account=asked.account, line=asked.line, now=now
+        user=actor, text=asked.text, phone=asked.phone, account=asked.account, line=asked.line, now=now, asked=True
     )
     choice = _decided(actor, wanted, plan, asked, now)
     command, made = request_command(
@@ -84,11 +84,10 @@ def _decided(actor: User, wanted: Wanted, plan: DialPlan, asked: DialAsk, now: d
     if plan.kind is DialKind.EMERGENCY:
         if not asked.sure:
             raise CommandProblem("confirm", _("This is an emergency number. Confirm that you want to call it."))
-        choice = way_for(wanted.phone, wanted.pbx_id)
-        return choice if choice.way else Choice("phone")
+        return _way_for_help(wanted)
     if asked.shown and asked.shown != plan.dial_string:
         raise CommandProblem("changed", _("This would now be dialled otherwise. Read it again."))
-    if not _joins(actor, wanted) and (trouble := why_busy(wanted.phone, now)):
+    if (trouble := why_busy(wanted.phone, now)) and not _joins(actor, wanted):
         raise CommandProblem("in_a_call", trouble)
     choice = way_for(wanted.phone, wanted.pbx_id)
     if not choice.way:
@@ -97,14 +96,26 @@ def _decided(actor: User, wanted: Wanted, plan: DialPlan, asked: DialAsk, now: d
 
 
 def way_for(phone: Phone, pbx_id: int | None) -> Choice:
-    pbx = Pbx.objects.filter(pk=pbx_id).select_related("link").first() if pbx_id else None
-    return way_of(kind=CommandKind.MAKE_CALL, phone=phone, ground=ground_of(phone, pbx))
+    return way_of(kind=CommandKind.MAKE_CALL, phone=phone, ground=_ground(phone, pbx_id))
+
+
+def _way_for_help(wanted: Wanted) -> Choice:
+    """The way that was decided on; when it is shut the other, whatever was decided; else the phone, all the same."""
+    choice = way_for(wanted.phone, wanted.pbx_id)
+    if not choice.way:
+        choice = choose_way(CommandKind.MAKE_CALL, _ground(wanted.phone, wanted.pbx_id))
+    return choice if choice.way else Choice("phone")
+
+
+def _ground(phone: Phone, pbx_id: int | None) -> Ground:
+    known = [account.pbx for account in phone.accounts.all() if account.pbx_id == pbx_id]  # loaded with the phone
+    return ground_of(phone, known[0] if known else None, kind=CommandKind.MAKE_CALL)
 
 
 def why_busy(phone: Phone, now: datetime) -> str:
     """What the PBX tells of this phone that keeps it from dialling; empty when nothing does or nobody hears the PBX."""
-    legs = open_legs(phone_ids=[phone.pk], now=now).filter(state__in=IN_THE_WAY)
-    for leg in legs.select_related("pbx__link"):
+    legs = open_legs(phone_ids=[phone.pk], now=now).filter(state__in=IN_THE_WAY).select_related(None)
+    for leg in legs.only("state", "pbx"):
         if how_we_hear(leg.pbx, now).heard:
             return _rings() if leg.state == "ringing" else _talks()
     return ""

@@ -7,17 +7,21 @@ from uuid import UUID
 
 from django.db.models import Q
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from crmconnector.calls.models import CallCommand, CommandKind, CommandPath, CommandState
 from crmconnector.calls.services import LIVE
-from crmconnector.common.clock import utc_now
+from crmconnector.common.clock import COMMAND_TRUTH_SECONDS, utc_now
 from crmconnector.users.models import User
 from crmconnector.web.dial_page import shown_far, whom_of_many
 from crmconnector.web.words import Said, said_of
 
 MOST_SHOWN = 4
 OVER_STAYS_SECONDS = 90  # long enough to read why not, and to press again
+LOOKED_AT_AGAIN_SECONDS = 0.5  # the page learns a moment later what was settled in time
 PROVEN_STAYS_SECONDS = 4  # its card takes over
+WAITING = (CommandState.REQUESTED, CommandState.GRANTED, CommandState.SENT)
+LATE = gettext_noop("Not sure yet: nobody has told us what became of it. Do not press again; look at your phone.")
 NEVER_ANSWERED_US = ("connection_refused", "connect_timeout", "unreachable")
 
 
@@ -75,17 +79,27 @@ def _view(command: CallCommand, name: str) -> DialView:
 
 
 def is_live(command: CallCommand) -> bool:
-    waiting = (CommandState.REQUESTED, CommandState.GRANTED, CommandState.SENT)
-    return command.state in waiting or (command.state == CommandState.UNKNOWN and not command.settled)
+    return command.state in WAITING or (command.state == CommandState.UNKNOWN and not command.settled)
 
 
 def said_of_dial(command: CallCommand, shown: str, now: datetime) -> Said:
-    """What a phone said is no proof: until the PBX shows the call, the sentence says what we wait for."""
+    """What a phone said is no proof: until the PBX shows the call, the sentence says what we wait for, and after some
+    seconds that nobody has told us."""
+    if _is_late(command, now):
+        return Said("care", "unknown", _(LATE), asked=True)
     if command.path == CommandPath.PBX and command.state in ("requested", "granted", "sent"):
         return Said("care" if command.fallback_of_id else "wait", "asked", _by_pbx(command, shown), asked=True)
     if command.state == CommandState.SENT:
         return Said("wait", "asked", _("Your phone took the number; waiting for the PBX."), asked=True)
     return said_of(command, now=now)
+
+
+def _is_late(command: CallCommand, now: datetime) -> bool:
+    """Whom the PBX calls may take his time to pick up; for anything else it should be known by now."""
+    by_pbx = command.path == CommandPath.PBX and command.state == CommandState.SENT
+    if command.state not in WAITING or by_pbx:
+        return False
+    return now - command.requested_at > timedelta(seconds=COMMAND_TRUTH_SECONDS + LOOKED_AT_AGAIN_SECONDS)
 
 
 def _by_pbx(command: CallCommand, shown: str) -> str:

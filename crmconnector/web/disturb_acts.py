@@ -76,14 +76,24 @@ def _pbx_of(phone: Phone, pbxes: dict[int, Pbx]) -> Pbx | None:
 
 def _switch(phone: Phone, rows: Sequence[CallCommand], missing: str, now: datetime) -> Disturb:
     account = next(iter(phone.accounts.all()), None)
-    proved = next((row for row in rows if row.state == CommandState.CONFIRMED), None)
+    proved = next((told for row in rows if (told := _told(row)) is not None), False)
     last = rows[0] if rows else None
-    fresh = last is not None and now - last.requested_at < timedelta(seconds=SAID_SECONDS)
+    fresh = last is not None and (
+        last.state == CommandState.UNKNOWN or now - last.requested_at < timedelta(seconds=SAID_SECONDS)
+    )
     return Disturb(
-        phone.pk, account.extension if account else phone.name, proved is not None and proved.kind == KINDS[0],
+        phone.pk, account.extension if account else phone.name, proved,
         last is not None and _live(last), missing, f"dnd:{phone.pk}:{last.pk.hex if last else 'first'}",
         said_of(last, now=now) if last and fresh else None,
     )  # fmt: skip
+
+
+def _told(command: CallCommand) -> bool | None:
+    """Whether the PBX had the note when this one ended: as was asked, or surely not so; None when nobody knows."""
+    if command.state == CommandState.CONFIRMED:
+        return command.kind == CommandKind.DND_ON
+    read_back = command.state == CommandState.FAILED and command.reason_code == "no_effect"
+    return command.kind != CommandKind.DND_ON if read_back else None
 
 
 def _live(command: CallCommand) -> bool:

@@ -78,8 +78,7 @@ def phone_to_examine(user: User, phone_id: int) -> Phone:
 
 
 def test_call_form(phone: Phone, posted: Any = None) -> TestCallForm:
-    countries = tuple(sorted({account.pbx.country for account in phone.accounts.all()}))
-    return TestCallForm(posted, countries=countries)
+    return TestCallForm(posted, phone=phone)
 
 
 @transaction.atomic

@@ -42,8 +42,8 @@ class Target:
 
 def plan_of(user: User, text: str, *, kind: CommandKind, pbx: Pbx, now: datetime) -> tuple[DialPlan, str]:
     """(what the PBX dials for it, whose phone that is or the text). CommandProblem for what cannot or must not be
-    dialled: the rules and brakes of new calls hold for transfers too."""
-    plan = wanted_target(user=user, pbx=pbx, text=text, kind=kind, now=now)
+    dialled: the rules and brakes of new calls hold for transfers too. Inside the transaction that writes it down."""
+    plan = wanted_target(user=user, pbx=pbx, text=text, kind=kind, now=now, asked=True)
     account = None if plan.outside else SipAccount.objects.filter(pbx=pbx, extension=plan.far_number).first()
     return plan, (_name_at(account.phone_id, now) if account else "") or text.strip()
 

@@ -9,11 +9,22 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from crmconnector.calls.models import Call, CallCommand, CommandState
+from crmconnector.calls.dial_text import clean_text
+from crmconnector.calls.models import Call, CallCommand, CommandKind, CommandPath, CommandState
 from crmconnector.common.clock import COMMAND_RECONCILE_SECONDS
 from crmconnector.common.numbers import read_number, shown_number
 from crmconnector.screenpop.explain import isolated
-from crmconnector.web.command_words import FELL_BACK, NO_REPLY, SETTLED, WORDS, KindWords, Words
+from crmconnector.users.models import User
+from crmconnector.web.command_words import (
+    FELL_BACK,
+    NO_REPLY,
+    RINGS_YOU,
+    RINGS_YOU_INSTEAD,
+    SETTLED,
+    WORDS,
+    KindWords,
+    Words,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,12 @@ class CallRow:
     mark: str = ""  # of a missed call: whether anybody has talked to the number since
     returned: bool = False
     note: str = ""  # the first words of a note, with the outcome in front
+    dialled: bool = False  # the other side is whom the number that was dialled belongs to
+
+    @property
+    def to_call(self) -> str:
+        """What its Call button calls; empty when the text that came is no number, whatever digits are in it."""
+        return number_to_call(self.call, dialled=self.dialled) if self.who.number else ""
 
 
 def running_time(seconds: float) -> str:
@@ -97,12 +114,15 @@ def short_time(at: datetime, *, beside: datetime) -> str:
     return date_format(local, "H:i" if same_day else "j M, H:i")
 
 
-def said_of(command: CallCommand, *, now: datetime) -> Said:
-    """Only an event proves anything; before it the sentence says asked, after it what the PBX confirmed."""
+def said_of(command: CallCommand, *, now: datetime, picked_up: bool = False) -> Said:
+    """Only an event proves anything; before it the sentence says asked, after it what the PBX confirmed.
+
+    `picked_up`: of a call for which the PBX rang the own phone first: it dials by now.
+    """
     words = WORDS[command.kind]
     match command.state:
         case CommandState.CONFIRMED:
-            return Said("ok", "proven", _filled(words.done, command, command.ended_at))
+            return Said("ok", "proven", _filled(_done(command, words, picked_up), command, command.ended_at))
         case CommandState.UNKNOWN:
             return _not_sure(command, words)
         case CommandState.REQUESTED | CommandState.GRANTED | CommandState.SENT:
@@ -112,6 +132,12 @@ def said_of(command: CallCommand, *, now: datetime) -> Said:
         case CommandState.EXPIRED:
             return Said("no", "refused", command.sentence or _("Nothing happened in time, so it was withdrawn."))
     return Said("no", "refused", command.sentence or _filled(words.refused, command, None))
+
+
+def _done(command: CallCommand, words: KindWords, picked_up: bool) -> Words:
+    if picked_up or command.kind != CommandKind.MAKE_CALL or command.path != CommandPath.PBX:
+        return words.done
+    return RINGS_YOU if command.fallback_of_id is None else RINGS_YOU_INSTEAD
 
 
 def _filled(words: Words, command: CallCommand, at: datetime | None) -> str:
@@ -153,6 +179,8 @@ def result_of(call: Call, *, why_unseen: str = "") -> Result:
     """Red is for faults alone; a missed call is amber, because it asks for work."""
     if call.merged_into:
         return Result(_("Joined"), "", "between", _("part of another call"))
+    if call.ended_at is None and call.parked_place:
+        return Result(_("Parked"), "care", "hold", _("at %(place)s") % {"place": call.parked_place})
     if call.ended_at is None:
         return Result(_("Talking") if call.answered_at else _("Ringing"), "good", "half")
     if call.disposition == "answered":
@@ -168,9 +196,9 @@ def result_of(call: Call, *, why_unseen: str = "") -> Result:
     return Result(_("End not seen"), "care", "unknown", why_unseen or _("the PBX was not heard"))
 
 
-def far_party(call: Call) -> FarParty:
+def far_party(call: Call, *, dialled: bool = False) -> FarParty:
     """The other side: the caller of an incoming call, the dialled number of an outgoing one."""
-    if call.direction == "outbound":
+    if dialled or call.direction == "outbound":
         return _dialled_party(call)
     if call.caller_restricted or not (call.caller_number or call.caller_e164):
         return FarParty(_("Number withheld"), "", "", "", known=False)
@@ -192,13 +220,17 @@ def who_began(call: Call) -> str:
     return call.caller_name or call.caller_number or call.caller_endpoint or _("Somebody")
 
 
-def call_row(call: Call, *, why_unseen: str = "") -> CallRow:
+def call_row(call: Call, *, why_unseen: str = "", viewer: User | None = None) -> CallRow:
+    """Of an internal call that the viewer began, the other side is the one who was called."""
+    own = viewer is not None and call.direction == "internal" and call.placed_by_id == viewer.pk
+    dialled = own or call.direction == "outbound"
     word, drawing = {
         "inbound": (_("Incoming"), "in"),
         "outbound": (_("Outgoing"), "out"),
         "internal": (_("Internal"), "between"),
     }.get(call.direction, (_("Call"), "point"))
-    return CallRow(call, far_party(call), result_of(call, why_unseen=why_unseen), word, drawing)
+    who = far_party(call, dialled=dialled)
+    return CallRow(call, who, result_of(call, why_unseen=why_unseen), word, drawing, dialled=dialled)
 
 
 def _dialled_party(call: Call) -> FarParty:
@@ -206,6 +238,23 @@ def _dialled_party(call: Call) -> FarParty:
     if call.contact:
         return FarParty(call.contact.name, call.contact.company, number, country, known=True)
     return FarParty(number or _("Number not known"), "", number, country, known=False)
+
+
+def number_to_call(call: Call, *, dialled: bool) -> str:
+    """The number of the side that is shown: whom the call went to when it was `dialled`, else the caller.
+
+    Numbers of callers come from the network: one that is not plainly a number is offered to nobody. Complete
+    when it could be read, else as it came: the digits of a text alone may be somebody else's number.
+    """
+    came = call.dialled if dialled else call.caller_number or call.caller_e164
+    if not is_plain_number(came):
+        return ""
+    return call.far_number if call.direction != "internal" and call.far_number.startswith("+") else came
+
+
+def is_plain_number(text: str) -> bool:
+    """Digits and what merely separates them, as a person may dial it."""
+    return clean_text(text).trouble is None
 
 
 def shown_far_number(number: str) -> str:

@@ -50,14 +50,15 @@ def examine(
     report: Callable[[Check], None] = lambda _check: None,
     pause: Pause = time.sleep,
     is_ours: Callable[[], bool] = lambda: True,
+    bar: Callable[[str], str] = lambda _extension: "",
 ) -> tuple[Check, ...]:
     """Every check of `names_of(subject)`, each handed to `report` as it ends. Raises nothing of a phone's doing.
 
     `now`: for the ages of what the rows say. `test_extension`: dialled once, if it may be and the phone is idle.
     `is_ours`: asked before the passcode goes out; False when somebody else has the phone by now, or its passcode was
-    changed meanwhile.
+    changed meanwhile. `bar`: asked right before the test call; what is in its way by the dial rules, a key of NEEDS.
     """
-    visit = _Visit(subject, driver, probes, report, is_ours)
+    visit = _Visit(subject, driver, probes, report, is_ours, bar)
     visit.network()
     visit.device()
     visit.access()
@@ -78,11 +79,12 @@ class _Visit:
         probes: Probes,
         report: Callable[[Check], None],
         is_ours: Callable[[], bool],
+        bar: Callable[[str], str],
     ) -> None:
         self.checks: list[Check] = []
         self.need = ""
         self._subject, self._driver, self._probes = subject, driver, probes
-        self._report, self._is_ours = report, is_ours
+        self._report, self._is_ours, self._bar = report, is_ours, bar
         self._our_address = self._stopped_by = ""
 
     def add(self, *checks: Check, need: str = "") -> None:
@@ -129,6 +131,7 @@ class _Visit:
             need = "extension"
         elif not need and not (self._may_go_on() and self._is_calm()):
             need = self.need or "calm"
+        need = need or self._bar(extension)
         if need:
             self._skip("pop_up", "click_to_dial", need=need)
             return

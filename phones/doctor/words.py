@@ -58,6 +58,8 @@ NEEDS: Final[dict[str, str]] = {
     "test_call": _("Not run: needs a test call. An administrator can name an extension for it."),
     "calm": _("Not run: needs an idle phone for the test call; a line is in use."),
     "extension": _("Not run: needs another extension. This one is not dialled to try something."),
+    "outside": _("Not run: needs an extension of the PBX. This one may lead outside."),
+    "stopped": _("Not run: all dialling is stopped."),
 }
 
 

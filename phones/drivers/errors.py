@@ -53,6 +53,7 @@ class Reason(StrEnum):
     KEY_NEEDS_IDLE = "key_needs_idle"
     KEY_AMBIGUOUS = "key_ambiguous"
     NO_NUMBER_ENTERED = "no_number_entered"
+    KEYS_WOULD_DIAL = "keys_would_dial"
     MUTE_KEY_UNKNOWN = "mute_key_unknown"
     MUTE_KEY_OTHERWISE = "mute_key_otherwise"
     # the phone said no
@@ -194,6 +195,10 @@ SENTENCES: Final[dict[Reason, tuple[str, str]]] = {
     Reason.NO_NUMBER_ENTERED: (
         "SEND means something only after a number has been entered, so nothing was sent.",
         "Put the digits before SEND, or use click-to-call.",
+    ),
+    Reason.KEYS_WOULD_DIAL: (
+        "No call is connected, so these digits would dial, past the dial rules. Nothing was sent.",
+        "Use a Call button, or dial on the phone itself.",
     ),
     Reason.MUTE_KEY_UNKNOWN: (
         "While no call is up the mute key may switch do-not-disturb on, and how this phone is set is not known.",

@@ -85,6 +85,15 @@ def test_a_call_of_this_phone_to_this_number_is_in_the_list():
     assert found.leg == "3.1"
 
 
+def test_a_caller_is_parked_while_the_place_is_still_read_out_to_us():
+    waits = replace(CUSTOMER, bridge="lot")
+    listens = replace(OWN, bridge="")
+    assert isinstance(by_channels(of("park"), [waits, listens], complete=False, at=1.0), Proof)
+    moving = replace(CUSTOMER, bridge="")
+    assert not isinstance(by_channels(of("park"), [moving, listens], complete=True, at=1.0), Proof)
+    assert isinstance(by_channels(of("park"), [CUSTOMER, OWN], complete=True, at=1.0), Absent)
+
+
 def test_another_call_of_this_phone_says_nothing_and_none_says_that_it_does_not_dial():
     assert listed(DIAL, Channel("3.1", "3.1", ANNA, False, "", ("1002",))) is None
     assert listed(DIAL, Channel("3.1", "3.1", BEN, False, "", (LONDON,))) == Absent("The PBX has no such call")

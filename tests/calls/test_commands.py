@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from crmconnector.calls.confirmation import Disproof, Proof
-from crmconnector.calls.models import CallCommand, CommandState, Leg
+from crmconnector.calls.models import Call, CallCommand, CommandState, Leg
 from crmconnector.calls.services import (
     CommandProblem,
     Outcome,
@@ -19,9 +19,11 @@ from crmconnector.calls.services import (
 )
 from crmconnector.common.clock import utc_now
 from crmconnector.listener.dispatch import handle_batch
+from crmconnector.users.models import User
 from phones.models import PhoneLease
 from phones.seats import release_phone
 from phones.services import note_passcode_refused
+from tests.support.held_rows import held_elsewhere
 from tests.support.story import answered_call, group_call, inbound_call
 
 
@@ -112,9 +114,28 @@ def test_of_many_workers_that_race_for_a_command_one_gets_it(ringing):
     assert PhoneLease.objects.get().token == 1
 
 
-def test_a_click_that_is_too_old_is_withdrawn_and_not_sent(ringing):
-    command, _ = ask(ringing, now=utc_now() - timedelta(seconds=31))
+@pytest.mark.django_db(transaction=True)
+def test_a_command_that_a_frozen_worker_is_just_taking_up_is_passed_over(ringing):
+    """Nobody waits for that worker, and nobody takes the phone for a command that is not theirs."""
+    command, _ = ask(ringing)
+    with held_elsewhere(lambda: CallCommand.objects.select_for_update().get(pk=command.pk)):
+        assert grant_command(command_id=command.pk, now=utc_now()) is None
+    assert not PhoneLease.objects.exists()
+    assert grant_command(command_id=command.pk, now=utc_now()) is not None
+
+
+def test_a_task_that_comes_again_does_not_take_the_phone(ringing):
+    command, _ = ask(ringing)
+    grant = grant_command(command_id=command.pk, now=utc_now())
+    record_outcome(grant=grant, outcome=Outcome(CommandState.SENT), now=utc_now())
     assert grant_command(command_id=command.pk, now=utc_now()) is None
+    assert PhoneLease.objects.get().held_until is None
+
+
+@pytest.mark.parametrize("late", [0, 1], ids=["just now", "a second ago"])
+def test_a_click_that_is_too_old_is_withdrawn_and_not_sent(ringing, late):
+    command, _ = ask(ringing)
+    assert grant_command(command_id=command.pk, now=command.not_after + timedelta(seconds=late)) is None
     command.refresh_from_db()
     assert (command.state, command.settled) == ("expired", True)
 
@@ -125,6 +146,41 @@ def test_permission_is_checked_again_when_it_is_granted(office, ringing):
     assert grant_command(command_id=command.pk, now=utc_now()) is None
     command.refresh_from_db()
     assert (command.state, command.reason_code) == ("refused", "not_assigned")
+
+
+def closed(office):
+    User.objects.update(is_active=False)
+
+
+def over(office):
+    Leg.objects.update(ended_at=utc_now())
+
+
+def picked_up(office):
+    Leg.objects.update(state="talking")
+
+
+def somebody_elses(office):
+    Leg.objects.update(user=office.users[1])
+
+
+def pretended(office):
+    Call.objects.update(test=True)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "code"),
+    [(closed, "user_inactive"), (over, "not_ringing"), (picked_up, "not_ringing"), (somebody_elses, "not_yours"),
+     (pretended, "test")],
+    ids=lambda one: getattr(one, "__name__", one),
+)  # fmt: skip
+def test_what_has_changed_since_the_click_stops_it(office, ringing, meanwhile, code):
+    command, _ = ask(ringing)
+    meanwhile(office)
+    assert grant_command(command_id=command.pk, now=utc_now()) is None
+    command.refresh_from_db()
+    assert (command.state, command.reason_code) == ("refused", code)
+    assert not PhoneLease.objects.exists()
 
 
 def test_a_phone_that_carries_out_another_order_gets_no_second_one(office, ringing):

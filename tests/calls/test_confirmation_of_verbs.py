@@ -69,15 +69,20 @@ PROVED = [
     ("inbound_answered", "hang_up", {}, "ended"),
     ("hold_and_resume", "hold", {}, "on hold"),
     ("hold_and_resume", "resume", {}, "took the other party back"),
-    ("transfer_blind", "blind_transfer", BEN_IS_MEANT, "PJSIP/1002 rings for"),
-    ("transfer_blind_feature", "blind_transfer", BEN_IS_MEANT, "PJSIP/1002 rings for"),
-    ("transfer_blind_busy", "blind_transfer", BEN_IS_MEANT, "nobody there took it"),
-    ("transfer_blind_outside", "blind_transfer", {"numbers": (LONDON,), "targets": frozenset({TRUNK})}, "rings for"),
+    ("transfer_blind", "blind_transfer", BEN_IS_MEANT, "handed the other party over"),
+    ("transfer_blind_feature", "blind_transfer", BEN_IS_MEANT, "handed the other party over"),
+    ("transfer_blind_busy", "blind_transfer", BEN_IS_MEANT, "handed the other party over"),
+    (
+        "transfer_blind_outside",
+        "blind_transfer",
+        {"numbers": (LONDON,), "targets": frozenset({TRUNK})},
+        "handed the other",
+    ),
     ("transfer_attended", "attended_start", BEN_IS_MEANT, "the one to be asked"),
     ("transfer_attended", "attended_complete", BEN_IS_MEANT, "PJSIP/1002 has the party"),
     ("transfer_attended_feature", "attended_start", BEN_IS_MEANT, "called for PJSIP/1001"),
     ("transfer_attended_feature", "attended_complete", BEN_IS_MEANT, "PJSIP/1002 has the party"),
-    ("transfer_blonde_answered", "attended_complete", BEN_IS_MEANT, "PJSIP/1002 has the party"),
+    ("transfer_blonde_answered", "attended_complete", BEN_IS_MEANT, "handed the other party over"),
     ("transfer_attended_given_up", "attended_start", BEN_IS_MEANT, "the one to be asked"),
     ("transfer_attended_given_up", "attended_cancel", BEN_IS_MEANT, "first party back"),
     ("park_and_retrieve", "park", {}, "handed the other party over"),
@@ -140,6 +145,28 @@ def test_a_call_that_ends_without_a_transfer_of_ours_was_not_handed_over(kind):
     verdict = verdict_of(replace(OWN, kind=kind), over, Picture())
     assert isinstance(verdict, Disproof)
     assert verdict_of(replace(OWN, kind=kind, calls=frozenset({"2.1"})), over, Picture()) is None
+
+
+HANDED_OVER = ev.CallTransferred("1.1", 12.0, OWN.leg, ANNA, "blind", to="1002")
+
+
+def test_a_blind_transfer_is_proved_when_the_pbx_takes_it():
+    meant = replace(OWN, kind="blind_transfer", numbers=("1002",))
+    assert isinstance(verdict_of(meant, HANDED_OVER, Picture()), Proof)
+    assert verdict_of(meant, replace(HANDED_OVER, to="1003"), Picture()) is None  # by hand, to somebody else
+    assert verdict_of(meant, replace(HANDED_OVER, leg="9.9"), Picture()) is None
+    assert verdict_of(meant, replace(HANDED_OVER, kind="attended"), Picture()) is None
+    assert verdict_of(meant, replace(HANDED_OVER, at=OWN.since - 9), Picture()) is None
+    assert isinstance(verdict_of(meant, replace(HANDED_OVER, to=None), Picture()), Proof)
+
+
+@pytest.mark.parametrize("kind", ["attended", "blonde"])
+def test_putting_two_together_is_proved_when_the_pbx_takes_it_whichever_end_it_names_first(kind):
+    meant = replace(OWN, kind="attended_complete", other_leg="2.1")
+    over = replace(HANDED_OVER, leg="2.1", other_leg=OWN.leg, kind=kind, to=None)
+    assert isinstance(verdict_of(meant, over, Picture()), Proof)
+    assert verdict_of(meant, replace(over, kind="blind"), Picture()) is None
+    assert verdict_of(replace(meant, leg="", other_leg=""), replace(over, other_leg=""), Picture()) is None
 
 
 def test_a_transfer_of_before_is_no_proof_of_one_asked_now():

@@ -168,6 +168,23 @@ def test_what_is_sent_must_reach_whom_was_judged(dial_string: str, *, reaches: b
     assert could_dial(plan(NUMBER), dial_string, country="DE", prefixes=prefixes) is reaches
 
 
+@pytest.mark.parametrize(
+    ("dial_string", "reaches"),
+    [("112", True), ("0112", True), ("9112", True), ("", False), ("113", False), ("0900123456112", False),
+     ("*72112", False), ("112,1", False), ("+112", False)],
+)  # fmt: skip
+def test_a_call_for_help_reaches_it_by_any_prefix_that_was_there(dial_string: str, *, reaches: bool) -> None:
+    assert could_dial(plan("112"), dial_string, country="DE", prefixes=frozenset()) is reaches
+
+
+@pytest.mark.parametrize("prefix", ["*9", "9#", "#"])
+def test_a_call_for_help_goes_out_by_a_code_for_an_outside_line(prefix: str) -> None:
+    help_ = plan("112", dial_prefix=prefix)
+    assert help_.dial_string == prefix + "112"
+    assert could_dial(help_, help_.dial_string, country="DE", prefixes={prefix})
+    assert not could_dial(help_, f"*72{prefix}112", country="DE", prefixes={prefix})
+
+
 @given(st.text(alphabet=string.printable + "٠١２\u200f\u202e\u2028é", max_size=70))
 def test_whatever_is_typed_nothing_but_digits_is_dialled(text: str) -> None:
     made = plan_dial(text, country="DE", dial_prefix="0", outside_prefixes=("0", "9"))

@@ -317,6 +317,7 @@ B answered by PJSIP/1002
 A PJSIP/1001 resumes
 B merged into A
 A PJSIP/1002 has PJSIP/trunk +442079460123 now
+A PJSIP/1001 hands over attended
 A PJSIP/1001 ended answered
 A PJSIP/1001 ended answered
 A PJSIP/1002 ended answered
@@ -326,6 +327,7 @@ A started inbound from PJSIP/trunk +442079460123 to +493023125101
 A PJSIP/1001 rings for PJSIP/trunk +442079460123
 A PJSIP/1001 talks with PJSIP/trunk +442079460123
 A answered by PJSIP/1001
+A PJSIP/1001 hands over blind to 1002
 A PJSIP/1001 ended answered
 A PJSIP/1002 rings for PJSIP/trunk +442079460123
 A PJSIP/1002 talks with PJSIP/trunk +442079460123

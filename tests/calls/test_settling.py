@@ -1,6 +1,7 @@
 """A verdict in the rows: confirmed with its evidence and its leg, called not done, or too late to matter."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 
@@ -10,9 +11,10 @@ from crmconnector.calls.open_commands import meant_by, open_commands
 from crmconnector.calls.sentences import NEVER_PROVED, SENTENCES, not_sure_yet, still_not_sure
 from crmconnector.calls.services import Outcome, grant_command, record_outcome, settle_commands
 from crmconnector.calls.verbs import VERBS
-from crmconnector.common.clock import utc_now
+from crmconnector.common.clock import LEASE_SECONDS, SEQUENCE_LEASE_SECONDS, utc_now
 from crmconnector.pbx.models import Pbx
-from phones.models import SipAccount
+from phones.models import PhoneLease, SipAccount
+from phones.services import note_passcode_refused
 from tests.support.commands import sent_command
 
 PROOF = Proof("3.1", 5.0, "The PBX saw PJSIP/201 dial this number.")
@@ -51,6 +53,27 @@ def test_one_call_is_never_the_effect_of_two_commands(office, placed):
     first = settled(dial(office, state=CommandState.UNKNOWN), PROOF)
     second = settled(dial(office), PROOF)
     assert (first.state, second.state, second.leg) == ("confirmed", "sent", None)
+
+
+def test_a_call_that_is_known_already_is_proved_by_its_own_leg(office, placed):
+    command = settled(dial(office, leg=placed), PROOF)
+    assert (command.state, command.leg) == ("confirmed", placed)
+
+
+def test_a_verb_of_a_call_keeps_the_leg_it_was_asked_for(office, placed):
+    mine = Leg.objects.create(call=placed.call, pbx=office.pbx, uniqueid="3.2", endpoint="PJSIP/201")
+    assert settled(sent_command(office, "hold", leg=mine), PROOF).leg == mine
+
+
+def test_what_else_was_asked_of_that_call_is_not_in_the_way_of_its_proof(office, placed):
+    sent_command(office, "hang_up", leg=placed)
+    assert settled(dial(office), PROOF).leg == placed
+
+
+def test_the_call_to_the_one_who_is_asked_proves_no_other_dial_to_that_number(office, placed):
+    asked = settled(sent_command(office, "attended_start", far_number="202"), PROOF)
+    dialled = settled(dial(office), PROOF)
+    assert (asked.state, dialled.state, dialled.leg) == ("confirmed", "sent", None)
 
 
 def test_a_leg_of_another_pbx_with_the_same_uniqueid_is_not_bound(office, placed):
@@ -135,10 +158,37 @@ def test_a_doubt_that_was_given_up_takes_no_late_word(grant):
     assert row(grant).state == "unknown"
 
 
-def test_nor_does_it_of_a_worker_with_another_token(grant):
+@pytest.mark.parametrize("state", ["failed", "confirmed", "sent"])
+def test_nor_does_it_of_a_worker_with_another_token(grant, state):
     CallCommand.objects.update(state=CommandState.UNKNOWN, token=grant.token + 1)
-    assert not record_outcome(grant=grant, outcome=Outcome(CommandState.FAILED), now=utc_now())
-    assert row(grant).state == "unknown"
+    assert not record_outcome(grant=grant, outcome=Outcome(CommandState(state)), now=utc_now())
+    assert (row(grant).state, row(grant).sent_at) == ("unknown", None)
+
+
+def test_the_first_word_of_a_worker_is_its_last(grant):
+    assert record_outcome(grant=grant, outcome=Outcome(CommandState.SENT), now=utc_now())
+    for state in ("sent", "failed", "unknown"):
+        assert not record_outcome(grant=grant, outcome=Outcome(CommandState(state)), now=utc_now())
+    assert [change.state for change in row(grant).changes.all()] == ["granted", "sent"]
+
+
+def test_by_the_pbx_no_phone_is_taken_and_its_refused_passcode_is_in_nobodys_way(office):
+    note_passcode_refused(phone_id=office.phones[0].pk, at=utc_now())
+    command = sent_command(
+        office, "dtmf", state=CommandState.REQUESTED, granted_at=None, sent_at=None, path=CommandPath.PBX
+    )
+    assert grant_command(command_id=command.pk, now=utc_now()) is not None
+    assert not PhoneLease.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds"), [("dtmf", SEQUENCE_LEASE_SECONDS), ("dnd_on", LEASE_SECONDS)], ids=["keys", "one request"]
+)
+def test_the_phone_is_taken_for_as_long_as_its_keys_may_take(office, kind, seconds):
+    now = utc_now()
+    command = sent_command(office, kind, state=CommandState.REQUESTED, granted_at=None, sent_at=None)
+    assert grant_command(command_id=command.pk, now=now) is not None
+    assert PhoneLease.objects.get().held_until == now + timedelta(seconds=seconds)
 
 
 # --- what they mean ---------------------------------------------------------------------------------------------------

@@ -229,6 +229,21 @@ def test_hold_and_resume_are_told_once_each(pbx):
     assert pbx.tracker.open_calls()[0].legs[0].state == "talking"
 
 
+def test_whoever_is_led_out_of_a_consultation_into_a_conference_holds_nobody_any_more(pbx):
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.answers(ada, anna, "b")
+    pbx.send("Hold", **pbx.channels[anna])
+    pbx.leave(anna, "b")
+    pbx.enter(anna, "consultation")
+    assert len(pbx.only(LegHeld)) == 1 and not pbx.only(LegResumed)
+    pbx.leave(ada, "b")
+    pbx.enter(ada, "room", kind="base", technology="softmix")
+    pbx.leave(anna, "consultation")
+    pbx.enter(anna, "room", kind="base", technology="softmix")
+    assert [event.endpoint for event in pbx.only(LegResumed)] == ["PJSIP/204"]
+
+
 def test_voicemail_that_answers_is_not_an_answer(pbx):
     ada = ada_calls(pbx)
     anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)

@@ -144,3 +144,35 @@ def test_a_phone_that_asterisk_gave_up_dialling_did_not_answer(pbx):
     phone = originate(pbx)
     pbx.hangup(phone, 0)
     assert dispositions(pbx) == ["no_answer"]
+
+
+def local_alone(pbx: AmiStream, name: str) -> None:
+    """Asterisk is asked for a Local channel whose dialplan answers and ends; no phone is dialled."""
+    one, two = pbx.local("1.1", "1.2", name)
+    pbx.dial(None, one, name.partition("-")[0])
+    pbx.up(two)
+    pbx.up(one)
+    pbx.hangups(two, one)
+
+
+@pytest.mark.parametrize("context", ["crmconnector", "our-own-part"])
+def test_a_note_written_by_our_dialplan_is_no_call(pbx, context):
+    local_alone(pbx, f"dnd@{context}-00000001")
+    assert pbx.told == []
+    assert pbx.tracker.open_calls() == []
+
+
+def test_a_note_found_by_a_list_of_channels_is_no_call_either(pbx):
+    one = pbx.known("1.1", "Local/dnd@crmconnector-00000001;1", state=6)
+    two = pbx.known("1.2", "Local/dnd@crmconnector-00000001;2", call=one, state=6)
+    pbx.send("FullyBooted")
+    pbx.listed(one, application="AppDial2")
+    pbx.listed(two, application="DBdel")
+    pbx.list_ends(2)
+    pbx.hangups(two, one)
+    assert pbx.told == []
+
+
+def test_another_call_that_asterisk_began_and_that_reached_nobody_is_told(pbx):
+    local_alone(pbx, "1001@internal-00000001")
+    assert [type(event) for event in pbx.told] == [CallStarted, CallEnded]

@@ -237,3 +237,32 @@ def test_a_caller_whose_call_became_part_of_one_without_a_caller_is_placed_once(
     pbx.linked(bea, "1.1")
     pbx.state(bea, 4)
     assert [leg.leg for leg in pbx.only(LegPlaced)] == [bea]
+
+
+def test_a_phone_that_was_not_told_yet_does_not_change_either(pbx):
+    phone = pbx.new(BEA, "PJSIP/201-00000001", number=NUMBER)
+    pbx.dial(None, phone, "201")
+    pbx.rung(phone, "1.2", "PJSIP/trunk-00000002", call=phone, number=NUMBER)
+    assert of_bea(pbx) == []
+
+
+def test_a_busy_line_is_busy_though_the_dial_plan_had_answered_the_caller_before(pbx):
+    bea = bea_calls(pbx)
+    pbx.up(bea)
+    line = line_out(pbx, bea)
+    pbx.dial_end(bea, line, "BUSY")
+    pbx.hangups(line, bea, cause=17)
+    assert of_bea(pbx)[-1] == ("LegEnded", "busy")
+
+
+def test_a_consultation_that_was_put_through_while_it_rang_did_not_give_up(pbx):
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.answers(ada, anna, "b")
+    second = pbx.caller("2.1", "PJSIP/204-00000003", "204", "205")
+    bert = pbx.rung(second, "2.2", "PJSIP/205-00000004", call=second, number="205")
+    originals = {**pbx._as("OrigTransferer", anna), **pbx._as("SecondTransferer", second)}
+    pbx.send("AttendedTransfer", **originals, **pbx._as("Transferee", ada), Result="Success", DestType="App")
+    pbx.hangups(second, anna)
+    pbx.answers(ada, bert, "c")
+    assert of_bea(pbx, second) == [("LegPlaced", "205"), ("LegEnded", "answered_unconnected")]

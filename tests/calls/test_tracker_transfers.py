@@ -7,6 +7,7 @@ from crmconnector.calls.events import (
     CallEnded,
     CallMerged,
     CallStarted,
+    CallTransferred,
     LegChanged,
     LegEnded,
     LegRinging,
@@ -390,3 +391,31 @@ def test_a_masquerade_keeps_the_endpoint_of_the_channel(pbx):
 def test_endpoint_names_may_contain_dashes(pbx):
     pbx.caller("1.1", "PJSIP/front-desk-2-0000000a", "201", "204")
     assert pbx.only(CallStarted)[0].caller.endpoint == "PJSIP/front-desk-2"
+
+
+def test_a_blind_transfer_is_told_when_it_happens_and_once(pbx):
+    ada = ada_calls(pbx)
+    anna = pbx.rung(ada, "1.2", "PJSIP/204-00000002", call=ada)
+    pbx.answers(ada, anna, "b")
+    both = {**pbx._as("Transferer", anna), **pbx._as("Transferee", ada)}
+    pbx.send("BlindTransfer", **both, Result="Invalid Extension", Extension="999")
+    assert pbx.only(CallTransferred) == []
+    pbx.send("BlindTransfer", **both, Result="Success", Extension="205")
+    assert pbx.told[-1] == CallTransferred(ada, pbx.now, anna, "PJSIP/204", "blind", to="205")
+    pbx.hangups(anna, ada)
+    assert len(pbx.only(CallTransferred)) == 1
+
+
+def test_two_who_are_put_together_are_told_with_both_ends_of_who_did_it(pbx):
+    ada, anna, second, bert = consult(pbx)
+    pbx.answers(second, bert, "c")
+    originals = {**pbx._as("OrigTransferer", anna), **pbx._as("SecondTransferer", second)}
+    parties = {**pbx._as("Transferee", ada), **pbx._as("TransferTarget", bert)}
+    pbx.send("AttendedTransfer", **originals, **parties, Result="Success", DestType="Bridge", DestBridgeUniqueid="b")
+    assert pbx.only(CallTransferred) == [CallTransferred(ada, pbx.now, anna, "PJSIP/204", "attended", second)]
+
+
+def test_a_transfer_within_a_call_that_nobody_heard_begin_tells_its_start_first(pbx):
+    anna = pbx.known("1.2", "PJSIP/204-00000002", state=6, call="1.1")
+    pbx.send("BlindTransfer", **pbx._as("Transferer", anna), Result="Success", Extension="205")
+    assert [type(event) for event in pbx.told] == [CallStarted, CallTransferred]

@@ -1,8 +1,10 @@
 """An event that cannot be interpreted or written is kept with its text, and everything else goes on."""
 
 import random
+from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 
 from crmconnector.asterisk import ami_events
 from crmconnector.calls.models import Call
@@ -73,9 +75,19 @@ def test_an_event_that_breaks_the_interpreter_is_kept_with_its_text(rows, pbx, m
     assert dead_letters_by_pbx()[rows.pbx.pk].count == 1
 
 
-def test_a_fact_that_cannot_be_written_is_found_and_the_others_of_its_batch_stay(rows, pbx):
+@pytest.fixture
+def unwritable(rows) -> Iterator[str]:
+    """The name of a channel that the database takes no leg of."""
+    with connection.cursor() as cursor:
+        cursor.execute("alter table calls_leg add constraint not_this_one check (endpoint <> 'PJSIP/999') not valid")
+    yield "PJSIP/999"
+    with connection.cursor() as cursor:
+        cursor.execute("alter table calls_leg drop constraint not_this_one")
+
+
+def test_a_fact_that_cannot_be_written_is_found_and_the_others_of_its_batch_stay(rows, pbx, unwritable):
     with leading(rows.pbx):
-        bad = pbx.make("PJSIP/" + "9" * 130, "1")  # longer than the column
+        bad = pbx.make(unwritable, "1")
         good = [pbx.make(f"PJSIP/{201 + one}", f"0302312{one:04d}") for one in range(3)]
         events = [one for call in (*good[:2], bad, good[2]) for one in ring_events(call)]
         pbx.say(*events)

@@ -51,11 +51,22 @@ def swept(command):
 
 
 def test_a_request_the_broker_lost_is_handed_out_again(command, handed_out):
+    swept(command)
+    assert handed_out == [], "it was handed out a moment ago"
     aged(command, 2.5)
     swept(command)
     assert handed_out == [command.pk]
     swept(command)
     assert handed_out == [command.pk], "not again within two seconds"
+
+
+def test_while_the_broker_is_away_it_is_tried_each_second(command, monkeypatch):
+    tries: list = []
+    monkeypatch.setattr(sweeper, "enqueue", tries.extend)
+    aged(command, 2.5)
+    swept(command)
+    swept(command)
+    assert tries == [command.pk] * 2
 
 
 def test_a_request_nobody_takes_says_so_and_is_withdrawn_in_time(command, handed_out):

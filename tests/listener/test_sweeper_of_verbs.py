@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from crmconnector.calls.models import Call, CallCommand, CommandPath, CommandState, Leg
+from crmconnector.calls.models import Call, CallCommand, CommandPath, CommandState, CommandStep, Leg
 from crmconnector.calls.sentences import NEVER_PROVED
 from crmconnector.calls.verbs import VERBS
 from crmconnector.common.clock import utc_now
@@ -112,7 +112,7 @@ def test_rows_that_show_it_prove_it_even_if_no_event_did(office, leg, asked, kin
 @pytest.mark.parametrize(
     ("kind", "state", "said"),
     [("hold", "talking", "It did not hold the call: the PBX heard no hold."),
-     ("resume", "held", "It did not take the call back: the PBX still hears the hold."),
+     ("resume", "held", "It did not resume the call: the PBX still hears the hold."),
      ("reject", "ringing", "It did not reject the call: the PBX still hears your phone ring."),
      ("hang_up", "talking", "It did not hang up: the PBX still has your call."),
      ("park", "talking", "It did not park the call: the PBX still has the caller with you.")],
@@ -130,6 +130,7 @@ def test_a_call_that_nobody_saw_stays_unsure_for_the_phone_may_have_dialled(offi
     assert (
         command.sentence == "Not sure: neither your phone nor the PBX told us whether it dialled. Look at your phone."
     )
+    assert asked == [], "whoever is told the end is not asked after any more"
 
 
 def test_a_call_whose_row_is_there_is_found_at_the_end_at_the_latest(office, leg, asked):
@@ -151,6 +152,56 @@ def test_a_phone_that_presses_keys_one_after_the_other_is_not_given_up_meanwhile
     assert (swept(command).state, command.settled) == ("unknown", False)
     CallCommand.objects.update(granted_at=utc_now() - timedelta(seconds=40.5))
     assert swept(command).settled
+
+
+def pressed(command, seconds, *, seen=None):
+    """A step of its keys, so many seconds ago."""
+    at = utc_now() - timedelta(seconds=seconds)
+    position = command.steps.count() + 1
+    seen_at = None if seen is None else utc_now() - timedelta(seconds=seen)
+    CommandStep.objects.create(command=command, position=position, name="x", state="sent", sent_at=at, seen_at=seen_at)
+
+
+@pytest.mark.parametrize(
+    ("sent", "seen", "state"),
+    [(2.0, None, "granted"), (9.0, 2.0, "granted"), (4.0, None, "unknown"), (9.0, 4.0, "unknown")],
+)
+def test_a_phone_that_goes_on_pressing_keys_is_in_doubt_only_when_no_step_is_fresh(
+    office, leg, asked, sent, seen, state
+):
+    command = sent_command(office, "attended_start", leg=leg, seconds=20.0, state=CommandState.GRANTED, sent_at=None)
+    pressed(command, 15.0)
+    pressed(command, sent, seen=seen)
+    assert swept(command).state == state
+    assert state == "granted" or command.sentence.startswith("The keys were pressed")
+
+
+def test_a_worker_that_died_while_it_pressed_keys_is_given_up_after_its_lease(office, leg, asked):
+    command = sent_command(office, "attended_start", leg=leg, seconds=60.0, state=CommandState.GRANTED, sent_at=None)
+    pressed(command, 39.5)
+    assert not swept(command).settled, "the last step renewed its lease"
+    CommandStep.objects.update(sent_at=utc_now() - timedelta(seconds=40.5))
+    assert swept(command).settled
+    assert (command.state, command.ended_at is None) == ("unknown", True)
+
+
+def test_steps_of_what_was_sent_by_the_pbx_or_is_over_prolong_nothing(office, leg, asked):
+    for more in ({"path": CommandPath.PBX, "sent_at": None, "state": CommandState.GRANTED}, {}):
+        CallCommand.objects.all().delete()
+        command = sent_command(office, "attended_start", leg=leg, seconds=11.0, **more)
+        pressed(command, 1.0)
+        assert swept(command).settled
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds"), [("requested", 4.0), ("requested", 31.0), ("sent", 3.5), ("sent", 10.5), ("unknown", 10.5)]
+)
+def test_what_ended_between_the_sweepers_look_and_its_word_stays_as_it_ended(office, state, seconds):
+    seen = sent_command(office, "make_call", state=state, seconds=seconds)
+    CallCommand.objects.update(state=CommandState.CONFIRMED, settled=True, ended_at=utc_now())
+    assert not sweeper._ended_or_told(seen, {}, utc_now())
+    seen.refresh_from_db()
+    assert (seen.state, seen.sentence) == ("confirmed", "")
 
 
 # --- looking after it -------------------------------------------------------------------------------------------------

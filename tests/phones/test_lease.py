@@ -4,12 +4,13 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from crmconnector.common.clock import utc_now
-from phones.lease import disown, extend_lease, give_all_back, give_back, take_lease, take_leases
+from phones.lease import disown, extend_lease, give_all_back, give_back, take_lease, take_leases, take_over
 from phones.models import PhoneLease
+from tests.support.held_rows import held_elsewhere
 
 
 @pytest.fixture
@@ -37,14 +38,19 @@ def test_a_lease_ends_by_itself_and_its_former_holder_gives_nothing_back(ids):
     assert PhoneLease.objects.get().held_until is not None
 
 
-def test_of_many_only_the_free_ones_are_taken_in_two_statements(ids):
+def test_of_many_only_the_free_ones_are_taken_in_a_few_statements(ids):
     take(ids[1])
-    with CaptureQueriesContext(
-        connection,
-    ) as asked:
+    with CaptureQueriesContext(connection) as asked:
         told = take_leases(phone_ids=ids, holder="look", now=utc_now())
     assert told == {ids[0]: 1, ids[2]: 1}
-    assert len([one for one in asked if "SAVEPOINT" not in one["sql"]]) == 2
+    assert len([one for one in asked if "SAVEPOINT" not in one["sql"]]) == 3  # one was held, two had no row as yet
+
+
+def test_those_that_are_all_free_are_taken_in_one_statement(ids):
+    give_back(phone_id=ids[0], token=take(ids[0]))
+    with CaptureQueriesContext(connection) as asked:
+        assert take_leases(phone_ids=ids[:1], holder="look", now=utc_now()) == {ids[0]: 2}
+    assert len([one for one in asked if "SAVEPOINT" not in one["sql"]]) == 1
     assert take_leases(phone_ids=[], holder="look", now=utc_now()) == {}
 
 
@@ -82,32 +88,14 @@ def test_of_many_who_race_for_a_lease_one_gets_it(ids):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_holder_that_is_frozen_before_its_commit_stops_nobody_else(ids):
-    """Its row is locked: the others pass over it and do not wait."""
-    PhoneLease.objects.bulk_create([PhoneLease(phone_id=one) for one in ids])
-    taken, go_on = threading.Event(), threading.Event()
-
-    def frozen():
-        try:
-            with transaction.atomic():
-                take(ids[0])
-                taken.set()
-                go_on.wait(20)
-        finally:
-            connection.close()
-
-    one = threading.Thread(target=frozen)
-    one.start()
-    assert taken.wait(10)
-    with connection.cursor() as cursor:
-        cursor.execute("set lock_timeout = '2s'")
-        try:
-            told = take_leases(phone_ids=ids, holder="look", now=utc_now())
-        finally:
-            cursor.execute("reset lock_timeout")
-            go_on.set()
-            one.join(10)
-    assert set(told) == set(ids[1:])
+@pytest.mark.parametrize("known", [True, False], ids=["as ever", "its first lease"])
+def test_a_holder_that_is_frozen_before_its_commit_stops_nobody_else(ids, known):
+    """Its row is locked: the others pass over it and do not wait, not even for an emergency call."""
+    if known:
+        PhoneLease.objects.bulk_create([PhoneLease(phone_id=one) for one in ids])
+    with held_elsewhere(lambda: take(ids[0])):
+        assert set(take_leases(phone_ids=ids, holder="look", now=utc_now())) == set(ids[1:])
+        assert take_over(phone_id=ids[0], holder="help", now=utc_now()) is None
 
 
 def in_threads(work, count):
@@ -116,3 +104,13 @@ def in_threads(work, count):
         one.start()
     for one in threads:
         one.join(20)
+
+
+def test_for_an_emergency_call_it_is_taken_from_whoever_has_it(ids):
+    now = utc_now()
+    assert take(ids[0], now=now) == 1
+    assert take_over(phone_id=ids[0], holder="help", now=now) == 2
+    assert not extend_lease(phone_id=ids[0], token=1, now=now)
+    assert not give_back(phone_id=ids[0], token=1)
+    assert (PhoneLease.objects.get().holder, take(ids[0], now=now)) == ("help", None)
+    assert take_over(phone_id=ids[1], holder="help", now=now) == 1, "and from nobody"

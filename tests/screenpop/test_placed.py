@@ -1,6 +1,9 @@
 """The card of a call that the person placed: opens whatever the rules say, follows the call, closes with its reason."""
 
+import re
+
 import pytest
+from django.template.loader import render_to_string
 
 from crmconnector.calls import events as ev
 from crmconnector.common.clock import utc_now
@@ -16,6 +19,13 @@ pytestmark = pytest.mark.django_db
 
 def told(office, batch):
     return handle_batch(pbx=office.pbx, epoch=office.pbx.link.epoch, batch=batch, now=utc_now())
+
+
+def drawn(office) -> str:
+    """The words of the first user's only card."""
+    [shown] = open_cards(user=office.users[0])
+    html = render_to_string("screenpop/card.html", shown.context())
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
 
 
 def card(office, place: int = 0) -> Pop:
@@ -141,3 +151,76 @@ def test_a_consultation_closes_with_the_transfer_and_the_first_card_says_to_whom
     assert first["closed"]["who"] == "User 202"
     assert Pop.objects.get(user=office.users[0], call__linkedid="2.1").state == "closed"
     assert card(office, 1).payload["caller"]["written"] == "0401234567"
+
+
+def test_it_says_whether_it_rings_there(office):
+    told(office, dials()[:2])
+    assert card(office).payload["rings"] == "" and "Calling" in drawn(office)
+    told(office, dials()[2:])
+    assert card(office).payload["rings"] == "there" and "Ringing there" in drawn(office)
+    told(office, talks())
+    assert card(office).payload["rings"] == "" and "Talking" in drawn(office)
+
+
+def test_it_says_that_the_own_phone_waits_to_be_picked_up_until_somebody_is_called(office):
+    start = ev.CallStarted("1.1", T0, "internal", True, OWN, None)
+    told(office, [start, ev.LegPlaced("1.1", T0, "1.1", "PJSIP/201", ev.Party(None, NUMBER, None), rung=True)])
+    assert card(office).payload["rings"] == "here" and "Pick up" in drawn(office)
+    told(office, [ev.LegRinging("1.1", T0 + 3, "1.2", TRUNK, OWN, None, NUMBER)])
+    assert card(office).payload["rings"] == "there"
+
+
+def test_the_own_phone_waits_no_longer_once_the_pbx_dials_though_nothing_rings_there_yet(office):
+    start = ev.CallStarted("1.1", T0, "internal", True, OWN, None)
+    told(office, [start, ev.LegPlaced("1.1", T0, "1.1", "PJSIP/201", ev.Party(None, NUMBER, None), rung=True)])
+    assert "Pick up" in drawn(office)
+    told(office, [ev.CallChanged("1.1", T0 + 3, "outbound", OWN, NUMBER)])
+    assert card(office).payload["rings"] == "" and "Pick up" not in drawn(office)
+
+
+def test_ones_own_second_phone_in_a_group_that_one_calls_does_ring_there(office):
+    ring = ev.LegRinging("1.1", T0 + 1, "1.2", "PJSIP/201", OWN, None, "600")
+    start = ev.CallStarted("1.1", T0, "internal", False, OWN, "600")
+    told(office, [start, ev.LegPlaced("1.1", T0, "1.1", "PJSIP/201", ev.Party(None, "600", None)), ring])
+    assert (card(office).payload["rings"], card(office).payload["caller"]["written"]) == ("there", "600")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "words"),
+    [
+        ("no_answer", "own_no_answer", "The PBX rang your phone for 20 s, and nobody picked up. Not called:"),
+        ("rejected", "own_rejected", "the call was rejected there. Not called:"),
+        ("busy", "own_busy", "The PBX rang your phone, and it was busy. Not called:"),
+        ("failed", "own_failed", "The PBX could not ring your phone. Not called:"),
+    ],
+)
+def test_a_call_that_was_never_made_for_one_did_not_pick_up_says_so(office, outcome, reason, words):
+    far = ev.Party(None, NUMBER, None)
+    start = ev.CallStarted("1.1", T0, "internal", True, OWN, None)
+    told(office, [start, ev.LegPlaced("1.1", T0, "1.1", "PJSIP/201", far, rung=True)])
+    end = ev.LegEnded("1.1", T0 + 20, "1.1", "PJSIP/201", outcome, None)
+    told(office, [end, ev.CallEnded("1.1", T0 + 20, "no_answer", None, None)])
+    assert closed_because(office) == (reason, 20)
+    assert words in drawn(office) and "Call again" in drawn(office)
+
+
+def test_of_a_call_that_one_made_call_again_is_offered_and_of_another_call_back(office):
+    told(office, dials())
+    told(office, fails("busy", "busy"))
+    assert "Call again" in drawn(office) and "Call back" not in drawn(office)
+    Pop.objects.all().delete()
+    story = answered_call(leg_endpoint="PJSIP/201", number=NUMBER, key="2.1")
+    told(office, story[:4])
+    told(office, story[4:])
+    assert "Call back" in drawn(office) and "Call again" not in drawn(office)
+
+
+def test_the_first_card_keeps_naming_the_first_party_when_a_second_caller_is_put_together_with_it(office):
+    ada, grace = "0401234567", "0307654321"
+    told(office, answered_call(leg_endpoint="PJSIP/201", number=ada, key="1.1")[:4])
+    told(office, answered_call(leg_endpoint="PJSIP/201", number=grace, key="2.1")[:4])
+    told(office, [ev.CallMerged("2.1", T0 + 20, "1.1")])
+    told(office, [ev.LegEnded("1.1", T0 + 20, "1.1-leg", "PJSIP/201", "answered", None)])
+    told(office, [ev.LegEnded("1.1", T0 + 20.1, "2.1-leg", "PJSIP/201", "answered", None)])
+    names = {pop.call.linkedid: pop.payload["caller"]["written"] for pop in Pop.objects.select_related("call")}
+    assert names == {"1.1": ada, "2.1": grace}

@@ -45,7 +45,7 @@ insert into calls_call
     (pbx_id, linkedid, direction, originated, state, caller_endpoint, caller_number, caller_name, caller_restricted,
      caller_e164, dialled, far_number, line_id, queue_name, contact_id, disposition, answered_by_endpoint,
      answered_by_id, placed_by_id, merged_into, transfers, talked_with, picked_up, test, started_at, answered_at,
-     ended_at, talk_seconds)
+     ended_at, talk_seconds, parked_place)
 select %(pbx)s, 'many-' || n, direction, false, 'ended', '', number,
        case when direction = 'inbound' and n %% 3 = 0 then 'NETWORK ' || upper(md5(who::text)) else '' end, false,
        case when direction = 'inbound' then number else '' end,
@@ -57,16 +57,17 @@ select %(pbx)s, 'many-' || n, direction, false, 'ended', '', number,
        case when direction <> 'inbound' then %(user)s + n %% %(people)s end,
        case when n %% 101 = 0 then 'many-' || (n - 1) else '' end, '[]', '[]', false, false, at,
        case when came_out = 'answered' then at + interval '8 seconds' end, at + interval '90 seconds',
-       case when came_out = 'answered' then 82 end
+       case when came_out = 'answered' then 82 end, ''
 from (select *, case when direction = 'internal' then (200 + n %% %(people)s)::text
                      else '+4930' || (%(first)s + who) end as number from numbered) as told
 """
 _LEGS = """
 insert into calls_leg
-    (call_id, pbx_id, uniqueid, endpoint, user_id, far_number, far_name, far_endpoint, far_restricted, pops, state,
-     outcome, answered_by_endpoint, rang_at, answered_at, ended_at)
+    (call_id, pbx_id, uniqueid, endpoint, user_id, far_number, far_name, far_endpoint, far_restricted, pops, placed,
+     state, outcome, answered_by_endpoint, rang_at, answered_at, ended_at)
 select id, pbx_id, 'leg-' || id || '-' || place, 'PJSIP/' || place, %(user)s + (n + place * 67) %% %(people)s,
-       caller_number, '', '', false, true, 'ended', case when place = 0 then disposition else 'elsewhere' end, '',
+       caller_number, '', '', false, true, false,
+       'ended', case when place = 0 then disposition else 'elsewhere' end, '',
        started_at, case when place = 0 then answered_at end, ended_at
 from (select *, substr(linkedid, 6)::int as n from calls_call where linkedid like 'many-%%') as call,
      generate_series(0, 1) as place

@@ -229,13 +229,22 @@ def test_a_transfer_that_fails_says_where_the_caller_is(desk: Desk) -> None:
     assert [state for _, state, _ in desk.steps()] == ["seen", "missed", "seen"]
 
 
-def test_a_lease_that_somebody_else_has_taken_stops_it_before_the_next_key(desk: Desk) -> None:
+@pytest.mark.parametrize("kind", ["blind_transfer", "hang_up"])
+def test_a_lease_that_somebody_else_has_taken_stops_it_before_the_next_request(desk: Desk, kind: str) -> None:
+    """A call for help may have taken it: a hang-up that was meant for the call before would end that one."""
     desk.talk()
-    grant = desk.grant("blind_transfer", dial_string=COLLEAGUE)
+    grant = desk.grant(kind, dial_string=COLLEAGUE)
     PhoneLease.objects.update(token=grant.token + 1)
     outcome = by_phone(grant, clock=FarmClock(desk.farm))
     assert (outcome.state, outcome.reason_code) == (CommandState.FAILED, "lease_lost")
     assert desk.requests() == []
+
+
+def test_a_call_for_help_goes_out_even_without_the_lease(desk: Desk) -> None:
+    grant = desk.grant("make_call", far_number="112", dial_string="112")
+    PhoneLease.objects.update(token=grant.token + 1)
+    assert by_phone(grant).state == CommandState.SENT
+    assert len(desk.requests()) == 1
 
 
 @pytest.mark.parametrize(("kind", "how"), [("hold", {}), ("blind_transfer", {"dial_string": COLLEAGUE})])

@@ -1,5 +1,7 @@
 """What came of a command, asked of a pretend PBX and a canned phone over real sockets: reads only, and honest."""
 
+from datetime import timedelta
+
 import pytest
 
 from crmconnector.calls.models import Call, CallCommand, CommandPath, CommandState, Leg
@@ -16,7 +18,7 @@ from tests.support.listening_post import fake_office
 from tests.support.office import RowOffice, make_office
 
 NUMBER = "03023125447"
-HARMLESS = {"Login", "Logoff", "Ping", "CoreShowChannels", "Events", "ListCommands"}
+HARMLESS = {"Login", "Logoff", "Ping", "CoreShowChannels", "Events", "ListCommands", "Getvar"}
 
 
 @pytest.fixture
@@ -72,6 +74,16 @@ def test_what_was_heard_needs_no_question(rows, canned, pbx, placed):
     command = looked(dial(rows))
     assert (command.state, command.leg) == ("confirmed", placed)
     assert (canned.functions(), pbx.lists_asked) == ([], 0)
+
+
+def test_what_the_rows_disprove_is_still_asked_of_the_pbx_which_may_prove_it(rows, canned, pbx, placed):
+    gone = Leg.objects.create(
+        call=placed.call, pbx=rows.pbx, uniqueid="9.2", endpoint="PJSIP/201", state="ended",
+        ended_at=utc_now() - timedelta(seconds=2),
+    )  # fmt: skip
+    Leg.objects.filter(pk=placed.pk).update(state="talking")
+    looked(sent_command(rows, "attended_complete", leg=placed, other_leg=gone, seconds=8.0))
+    assert pbx.lists_asked == 1
 
 
 def test_the_list_of_the_pbx_proves_a_call_and_the_phone_is_left_alone(rows, canned, pbx):
@@ -137,6 +149,38 @@ def test_a_hold_is_told_by_the_phones_line(rows, canned, pbx, word, state):
         call=call, pbx=rows.pbx, uniqueid="1.2", endpoint="PJSIP/201", state="talking", far_number=NUMBER
     )
     assert looked(sent_command(rows, "hold", leg=leg, seconds=8.0)).state == state
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "state", "said"),
+    [
+        ("dnd_on", "1", "confirmed", "The PBX has the note."),
+        ("dnd_off", "0", "confirmed", "The PBX no longer has the note."),
+        ("dnd_on", "0", "failed", "Do not disturb did not go on: the PBX has no such note. You can press again."),
+        ("dnd_off", "1", "failed", "Do not disturb did not go off: the PBX still has the note. You can press again."),
+        ("dnd_on", "", "unknown", ""),
+        ("dnd_off", "x", "unknown", ""),
+    ],
+)
+def test_do_not_disturb_is_read_back_from_the_pbx(rows, canned, pbx, kind, value, state, said):
+    pbx.ami.handlers["Getvar"] = lambda session, action: session.answer(action, Value=value)
+    command = looked(sent_command(rows, kind, seconds=8.0, path=CommandPath.PBX, state=CommandState.UNKNOWN))
+    assert (command.state, command.evidence if state == "confirmed" else command.sentence) == (state, said)
+    asked = [action for action in pbx.ami.actions if action.name == "Getvar"]
+    assert [action.headers["Variable"] for action in asked] == ["DB_EXISTS(DND/201)"]
+
+
+def test_a_note_that_cannot_be_read_leaves_do_not_disturb_open(rows, canned, pbx):
+    pbx.ami.handlers["Getvar"] = lambda session, action: session.answer(action, "Error", "No")
+    assert looked(sent_command(rows, "dnd_on", seconds=8.0, path=CommandPath.PBX)).state == "sent"
+    pbx.close_port()
+    assert looked(CallCommand.objects.get()).state == "sent"
+
+
+def test_the_first_look_says_no_disproof_of_do_not_disturb(rows, canned, pbx):
+    pbx.ami.handlers["Getvar"] = lambda session, action: session.answer(action, Value="0")
+    command = sent_command(rows, "dnd_on", seconds=3.5, path=CommandPath.PBX)
+    assert looked(command, final=False).state == "sent"
 
 
 @pytest.mark.parametrize(

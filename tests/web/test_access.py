@@ -1,4 +1,4 @@
-"""Who may open what: every address, four kinds of visitor, no cell left out."""
+"""Who may open what: every address, six kinds of visitor, no cell left out."""
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -225,6 +225,37 @@ def test_each_role_gets_just_what_is_its_own(
     client.force_login(visitors[role])
     method, expected = MATRIX[name]
     assert getattr(client, method)(addresses[name]).status_code == expected[role]
+
+
+# What is the agent's own or of the supervisor's team, and so is not there for a colleague of neither, or for the
+# supervisor of another team; everywhere else the two get what agent and supervisor get.
+OTHERS: dict[str, tuple[int, int]] = {
+    "call": (404, 404),
+    "call-bind": (404, 404),
+    "call-note": (404, 404),
+    "phone-check": (404, 404),
+    "phone-doctor": (403, 403),
+    "phone-doctor-run": (403, 403),
+    "phone-doctor-report": (403, 403),
+    # The file of another supervisor.
+    **{f"contact-import{deed}": (403, 404) for deed in ("", "-now", "-check", "-apply", "-undo", "-go-on", "-remove")},
+}
+
+
+@pytest.mark.parametrize("name", sorted(MATRIX))
+def test_a_colleague_and_the_supervisor_of_another_team_get_no_more(
+    name: str, addresses: dict[str, str], visitors: dict[str, User]
+) -> None:
+    other = User.objects.create_user("other", password="correct horse battery")
+    stranger = User.objects.create_user("stranger", password="correct horse battery", role=Role.SUPERVISOR)
+    Team.objects.create(name="Another").members.add(other, stranger)
+    method, expected = MATRIX[name]
+    told = []
+    for visitor in (other, stranger):
+        client = Client()
+        client.force_login(visitor)
+        told.append(getattr(client, method)(addresses[name]).status_code)
+    assert tuple(told) == OTHERS.get(name, (expected["agent"], expected["supervisor"]))
 
 
 @pytest.mark.parametrize("name", [name for name, (method, _) in MATRIX.items() if method == "post"] + ["theme"])

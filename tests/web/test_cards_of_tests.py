@@ -41,7 +41,8 @@ def test_it_says_that_nobody_is_calling_and_offers_nothing_that_would_be_kept(of
     card = drawn(office)
     assert "Test, nobody is calling" in words(card)
     assert "by the network" not in words(card) and "comes from the network" not in words(card)
-    assert card.count("<form") == 1 and "data-answer" in card  # Answer stands there as on a real card, and says why not
+    # Answer and Reject stand there as on a real card; neither can be pressed.
+    assert card.count("<form") == 2 and "data-answer" in card and card.count('aria-disabled="true"') == 2
     for offered in ("<textarea", "Create contact", "add the number to someone", "/calls/"):
         assert offered not in card
 

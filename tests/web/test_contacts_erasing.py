@@ -12,7 +12,7 @@ from django.test import Client
 
 from crmconnector.audit.models import AuditEvent
 from crmconnector.audit.services import record_act
-from crmconnector.calls.models import Call, CallNote, CommandChange, Leg
+from crmconnector.calls.models import Call, CallCommand, CallNote, CommandChange, CommandStep, Leg
 from crmconnector.common.clock import utc_now
 from crmconnector.contacts.erasing import Traces, erasures_of
 from crmconnector.contacts.models import (
@@ -29,6 +29,7 @@ from crmconnector.screenpop.models import Pop, PopDecision, PopTest
 from crmconnector.users.models import User
 from crmconnector.web.contact_acts import join_contacts
 from crmconnector.web.erasing import erase_contact
+from tests.support.commands import sent_command
 from tests.support.office import RowOffice
 from tests.support.web_story import add_call, add_command, add_leg, add_pop, caller, person
 
@@ -85,6 +86,7 @@ def life(office: RowOffice, boss: User) -> Contact:
     an_incoming_call(office, contact)
     an_outgoing_call(office, contact)
     a_shared_call(office, contact)
+    dials_without_a_call(office)
     files_of_contacts()
     DeadLetter.objects.create(
         pbx=office.pbx, at=utc_now(), reason="odd", raw=f"CallerIDNum: 0{NUMBER[3:]}\r\nX: {NAME}"
@@ -122,6 +124,20 @@ def a_shared_call(office: RowOffice, contact: Contact) -> None:
     add_pop(call, call.legs.get(), people=[person(NAME, id=contact.pk), person("Colleague Stays", id=contact.pk + 7)])
 
 
+def dials_without_a_call(office: RowOffice) -> None:
+    """Nobody saw a call come of the first; the second is a transfer to the person of somebody else's call."""
+    never = sent_command(
+        office, "make_call", far_number=NUMBER, dial_string=f"0{NUMBER[3:]}", target=f"{NAME} 030/23125-447",
+        sentence=f"Not dialled: {NUMBER} is barred.", state="refused",
+    )  # fmt: skip
+    CommandChange.objects.create(command=never, at=utc_now(), state="refused", by="worker", evidence=f"for {NUMBER}")
+    transfer = sent_command(office, "blind_transfer", far_number=SECOND, dial_string=SECOND, target=FORMER)
+    CommandStep.objects.create(
+        command=transfer, position=1, name="dial", keys="5 digits", expected=f"calling {SECOND}", observed=SECOND
+    )
+    sent_command(office, "make_call", far_number=SHARED, dial_string=SHARED, target=NAME)
+
+
 def files_of_contacts() -> None:
     now = utc_now()
     source = ContactImport.objects.create(file_name=f"{NAME}.csv", created_at=now, changed_at=now, by_name="boss")
@@ -147,6 +163,15 @@ def test_calls_stay_as_calls_with_nobody_and_their_notes_go(life: Contact, boss:
     assert Call.objects.filter(caller_number="", caller_e164="", direction="inbound").count() == 2
     assert Call.objects.get(direction="outbound").dialled == "" and CallNote.objects.get().text == "Keep me"
     assert entry.counts["calls"] == 3 and entry.counts["notes"] == 1 and entry.counts["shared_numbers"] == 1
+
+
+def test_a_command_stays_as_one_to_nobody_and_a_shared_number_stays(life: Contact, boss: User) -> None:
+    erase_contact(actor=boss, contact=life, reason="Request")
+    dials = CallCommand.objects.filter(leg=None).order_by("requested_at")
+    assert [(one.kind, one.far_number, one.dial_string, one.target) for one in dials] == [
+        ("make_call", "", "", ""), ("blind_transfer", "", "", ""), ("make_call", SHARED, SHARED, ""),
+    ]  # fmt: skip
+    assert CommandStep.objects.get().keys == "5 digits"
 
 
 def test_what_another_contact_shares_stays_for_that_other(life: Contact, boss: User) -> None:

@@ -86,7 +86,7 @@ def test_of_many_colleagues_those_of_the_own_team_come_first(office: RowOffice, 
     crowd(office, MOST_COLLEAGUES + 5)
     Team.objects.create(name="One").members.add(office.users[0], office.users[2])
     told = part(agent, "desk-side")
-    names = re.findall(r"(User 20\d|Aaron \d+)", told)
+    names = re.findall(r"(User 20\d|Aaron \d+)", told)[::2]  # in the row, and in its Call button for screen readers
     assert names[:2] == ["User 203", "Aaron 000"] and len(names) == MOST_COLLEAGUES
     assert "More colleagues have a phone" in told and "201" not in told
 

@@ -7,6 +7,7 @@ from django.apps import apps
 from django.db import models
 from django.test import Client
 
+from crmconnector.screenpop.callbar import TONES
 from crmconnector.users.models import User
 from tests.support.office import RowOffice
 from tests.support.page_rows import make_world
@@ -15,6 +16,7 @@ from tests.support.pseudo_locale import spoken, unmarked
 
 # Words that are the same in every language: names of products, protocols and files.
 SAME = ["crmconnector", "TLS", "GRP26xx", "GRP2614", "UTC", "PJSIP/provider", "PJSIP/204", "Germany"]
+SAME += [letters for _key, letters in TONES if letters]  # as they stand on the keys of every telephone
 ENCODINGS = ["UTF-8", "UTF-16 (LE)", "UTF-16 (BE)", "Windows", "ISO", "DOS", "KOI8-R", "Mac Roman"]
 
 

@@ -18,7 +18,7 @@ from crmconnector.screenpop.selectors import open_cards
 from phones.models import Assignment
 from tests.support.call_bar import allow_everything, call_on_desk, colleague_rings, move, own_leg_of, press
 from tests.support.office import RowOffice
-from tests.support.web_story import add_leg
+from tests.support.web_story import add_command, add_leg
 
 PLAIN = ("hang_up", "hold", "mute", "park")  # of a call one talks in, without anything more to say
 MORE = {"dtmf": {"digits": "12#"}, "blind_transfer": {"target": "202"}, "attended_start": {"target": "202"}}
@@ -258,6 +258,28 @@ def test_while_somebody_is_asked_the_call_can_be_put_together_or_taken_back(talk
     assert (ending.part_of, ending.path, ending.far_number) == (start, start.path, "202")
 
 
+def test_a_caller_who_waits_in_the_pbx_cannot_be_taken_back_by_the_phone(talk: Pop, agent: Client) -> None:
+    start = consulting(agent, talk)
+    leg = own_leg_of(talk)
+    leg.state = "held"
+    leg.save()
+    assert start.path == "pbx" and bar_of(talk).offers["resume"].why_not == "consulting"
+    CallCommand.objects.update(path="phone")
+    assert bar_of(talk).offers["resume"].possible
+
+
+def test_to_hang_up_while_the_pbx_asks_somebody_is_called_what_it_does(talk: Pop, agent: Client) -> None:
+    def last_verb() -> str:
+        return agent.get("/desk").content.decode().split('data-verb="hang_up"')[1].split("</form>")[0]
+
+    assert "<span>Hang up</span>" in last_verb() and not bar_of(talk).hands_over
+    consulting(agent, talk)
+    assert bar_of(talk).hands_over and "<span>Hand over</span>" in last_verb()
+    assert "the other two go on together" in last_verb()
+    CallCommand.objects.update(path="phone")  # a second line of the phone: its first call stays on hold there
+    assert not bar_of(talk).hands_over and "<span>Hang up</span>" in last_verb()
+
+
 def test_a_part_waits_until_the_pbx_has_called_somebody(talk: Pop, agent: Client) -> None:
     press(agent, talk, "attended_start", key="c", target="202")
     assert press(agent, talk, "attended_complete").json()["code"] == "not_asked_yet"
@@ -327,6 +349,16 @@ def test_a_proof_that_was_undone_by_hand_is_not_told_as_if_it_lasted(talk: Pop, 
     leg.state = "talking"
     leg.save()
     assert "On hold. The PBX confirmed it at" not in drawn(talk)
+
+
+def test_a_call_that_was_answered_is_no_longer_told_as_one_that_is_being_dialled(ready: RowOffice) -> None:
+    pop = call_on_desk(ready, state="dialling")
+    leg = own_leg_of(pop)
+    add_command(leg, "sent", "confirmed", kind="make_call")
+    assert "The PBX confirmed it at" in drawn(pop)
+    leg.state = "talking"
+    leg.save()
+    assert "The PBX confirmed it at" not in drawn(pop)
 
 
 def test_mute_is_pressed_when_proven_and_offers_its_way_back(talk: Pop, agent: Client) -> None:

@@ -52,13 +52,18 @@ class Migration(migrations.Migration):
             name='PathPolicy',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('make_call', 'Call'), ('answer', 'Answer'), ('reject', 'Reject'), ('hang_up', 'Hang up'), ('hold', 'Hold'), ('resume', 'Take back'), ('blind_transfer', 'Transfer without asking'), ('attended_start', 'Ask before transferring'), ('attended_complete', 'Put them together'), ('attended_cancel', 'Back to the caller'), ('conference', 'All three'), ('dtmf', 'Tones'), ('mute', 'Mute'), ('unmute', 'Unmute'), ('park', 'Park'), ('dnd_on', 'Do not disturb on'), ('dnd_off', 'Do not disturb off'), ('keys', 'Named keys')], max_length=24)),
+                ('kind', models.CharField(choices=[('make_call', 'Call'), ('answer', 'Answer'), ('reject', 'Reject'), ('hang_up', 'Hang up'), ('hold', 'Hold'), ('resume', 'Resume'), ('blind_transfer', 'Transfer without asking'), ('attended_start', 'Ask before transferring'), ('attended_complete', 'Put them together'), ('attended_cancel', 'Back to the caller'), ('conference', 'All three'), ('dtmf', 'Tones'), ('mute', 'Mute'), ('unmute', 'Unmute'), ('park', 'Park'), ('dnd_on', 'Do not disturb on'), ('dnd_off', 'Do not disturb off'), ('keys', 'Named keys')], max_length=24)),
                 ('path', models.CharField(choices=[('phone', 'desk phone'), ('pbx', 'PBX')], max_length=12)),
                 ('fall_back', models.BooleanField(default=False)),
             ],
             options={
                 'ordering': ('kind', 'phone'),
             },
+        ),
+        migrations.AddField(
+            model_name='call',
+            name='parked_place',
+            field=models.CharField(blank=True, max_length=20),
         ),
         migrations.AddField(
             model_name='callcommand',
@@ -138,7 +143,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='callcommand',
             name='kind',
-            field=models.CharField(choices=[('make_call', 'Call'), ('answer', 'Answer'), ('reject', 'Reject'), ('hang_up', 'Hang up'), ('hold', 'Hold'), ('resume', 'Take back'), ('blind_transfer', 'Transfer without asking'), ('attended_start', 'Ask before transferring'), ('attended_complete', 'Put them together'), ('attended_cancel', 'Back to the caller'), ('conference', 'All three'), ('dtmf', 'Tones'), ('mute', 'Mute'), ('unmute', 'Unmute'), ('park', 'Park'), ('dnd_on', 'Do not disturb on'), ('dnd_off', 'Do not disturb off'), ('keys', 'Named keys')], max_length=24),
+            field=models.CharField(choices=[('make_call', 'Call'), ('answer', 'Answer'), ('reject', 'Reject'), ('hang_up', 'Hang up'), ('hold', 'Hold'), ('resume', 'Resume'), ('blind_transfer', 'Transfer without asking'), ('attended_start', 'Ask before transferring'), ('attended_complete', 'Put them together'), ('attended_cancel', 'Back to the caller'), ('conference', 'All three'), ('dtmf', 'Tones'), ('mute', 'Mute'), ('unmute', 'Unmute'), ('park', 'Park'), ('dnd_on', 'Do not disturb on'), ('dnd_off', 'Do not disturb off'), ('keys', 'Named keys')], max_length=24),
         ),
         migrations.AlterField(
             model_name='callcommand',

@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             name='Pop',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('ringing', 'ringing'), ('dialling', 'calling'), ('talking', 'talking'), ('held', 'on hold'), ('closed', 'closed')], max_length=10)),
+                ('state', models.CharField(choices=[('ringing', 'ringing'), ('talking', 'talking'), ('held', 'on hold'), ('closed', 'closed')], max_length=10)),
                 ('payload', models.JSONField()),
                 ('version', models.BigIntegerField()),
                 ('opened_at', models.DateTimeField()),

@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from crmconnector.web.forms.doctor import refuse_outside
 from phones.doctor.call import may_be_dialled
 from phones.models import Phone
 from phones.trials import TRIALS, Plan
@@ -41,6 +42,7 @@ class CalibrationForm(forms.Form):
         self.phone = phone
         accounts = list(phone.accounts.all())
         self._countries = tuple(sorted({account.pbx.country for account in accounts}))
+        self._pbxes = [account.pbx for account in accounts]
         self._own = {account.extension for account in accounts}
         choices = [(trial.name, _(trial.title)) for trial in TRIALS.values()]
         self.fields["trials"].choices = choices  # type: ignore[attr-defined]
@@ -70,6 +72,7 @@ class CalibrationForm(forms.Form):
             raise forms.ValidationError(
                 _("This is not dialled to try something. An extension has at most 8 digits and is no emergency number.")
             )
+        refuse_outside(self._pbxes, extension)
         if extension in self._own:
             raise forms.ValidationError(_("This is the phone’s own extension. It cannot call itself."))
         return extension

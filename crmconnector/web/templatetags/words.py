@@ -16,7 +16,7 @@ from crmconnector.screenpop.callbar import CallBar
 from crmconnector.screenpop.explain import isolated
 from crmconnector.web.command_words import CONSULTING, GONE, GONE_HELD
 from crmconnector.web.command_words import why_not as why_not_in_words
-from crmconnector.web.words import Said, running_time, said_of, spoken_time
+from crmconnector.web.words import Said, is_plain_number, running_time, said_of, spoken_time
 
 register = template.Library()
 
@@ -61,6 +61,12 @@ def international(number: str) -> str:
 
 
 @register.filter
+def is_number(text: str) -> bool:
+    """Whether the text is a number and nothing else, so that it may be offered to be called."""
+    return is_plain_number(text)
+
+
+@register.filter
 def running(seconds: float | None) -> str:
     return running_time(seconds) if seconds is not None else ""
 
@@ -82,7 +88,7 @@ def said_on(command: CallCommand | None, bar: CallBar) -> Said | None:
     """The one sentence of a card. That the one who was asked is gone comes before that they were called."""
     over = bar.over if bar else None
     if over is None or (command is not None and over.start.pk not in (command.pk, command.part_of_id)):
-        return said(command)
+        return said_of(command, now=utc_now(), picked_up=not bar.rings_here) if command and bar else said(command)
     words = (GONE_HELD if bar.held else GONE)[over.state]
     return Said("care", "note", str(words) % {"whom": isolated(over.name)})
 

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from crmconnector.calls.models import CallCommand, CommandKind
 from crmconnector.calls.wanted import CommandProblem
 from crmconnector.common.clock import utc_now
+from crmconnector.common.sentences import said_in
 from crmconnector.pbx.models import Line
 from crmconnector.pbx.selectors import pbxes_heard_here
 from crmconnector.web.access import local_path, searched
@@ -91,7 +92,7 @@ def _refused(request: HttpRequest, code: str, sentence: str, *, status: int, wai
     response: HttpResponse
     if _wants_json(request):
         more = {"ask": _question(request.POST.get("number", ""), request.POST.get("next", ""))}
-        told = {"code": code, "sentence": sentence, **(more if code in ASKS_FIRST else {})}
+        told = {"code": code, "sentence": said_in(sentence, _), **(more if code in ASKS_FIRST else {})}
         response = JsonResponse(told, status=status)
     elif code == "bad_form":
         response = render(request, "400.html", status=status)

@@ -28,7 +28,8 @@ FORMS: Final[dict[str, type[VerbForm]]] = {
 
 @require_POST
 def verb(request: HttpRequest, pop_id: int, kind: str) -> HttpResponse:
-    """Ask for one verb of the own card's call. 202 with the command; 409 with the reason when nothing was asked."""
+    """Ask for one verb of the own card's call. 202 with the command; 409 with the reason when nothing was asked, 429
+    when it will be allowed again by waiting."""
     pop, form = _own_pop(request, pop_id), FORMS.get(kind, VerbForm)(request.POST)
     if kind not in ON_CARD:
         raise Http404
@@ -37,7 +38,8 @@ def verb(request: HttpRequest, pop_id: int, kind: str) -> HttpResponse:
     try:
         command = acts.ask(actor=signed_in(request), pop=pop, kind=CommandKind(kind), fields=form.cleaned_data)
     except CommandProblem as problem:
-        return _refused(problem.code, said_in(problem.sentence, _))
+        wait = getattr(problem, "retry_after_seconds", 0)
+        return _refused(problem.code, said_in(problem.sentence, _), wait=wait)
     return JsonResponse({"command": str(command.pk), "state": command.state}, status=202)
 
 
@@ -61,5 +63,6 @@ def _why_bad(form: VerbForm) -> str:
     return _("This button is out of date. Reload the page and press again.")
 
 
-def _refused(code: str, sentence: str, *, status: int = 409) -> JsonResponse:
-    return JsonResponse({"code": code, "sentence": sentence}, status=status)
+def _refused(code: str, sentence: str, *, status: int = 409, wait: int = 0) -> JsonResponse:
+    headers = {"Retry-After": str(wait)} if wait else None
+    return JsonResponse({"code": code, "sentence": sentence}, status=429 if wait else status, headers=headers)

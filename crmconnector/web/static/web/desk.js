@@ -13,7 +13,7 @@ import { Stream } from "./stream.js";
 import { Herald, Lines } from "./told.js";
 
 const LOST_MS = 5000;
-const KNOWN_BY_HEARING = '#cards > article:not([data-state="closed"]), #desk-lines > .line, #desk-side li, #rail-foot > .row';
+const KNOWN_BY_HEARING = '#cards > article:not([data-state="closed"]), #desk-lines > .line, #desk-side li:not(.tel-links), #rail-foot > .row';
 const home = document.querySelector("#cards");
 const name = `crmconnector-desk-${home.dataset.user}`;
 const id = Math.random().toString(36).slice(2);

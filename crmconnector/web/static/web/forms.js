@@ -31,6 +31,15 @@ function setAsked(form, asked) {
   button.setAttribute("aria-disabled", String(asked));
 }
 
+// A verb that is not possible keeps its place; whoever presses it is told why. One that is asked already says so itself.
+function sayWhyNot(event) {
+  const button = event.target.closest?.("#cards button[aria-disabled=true][title]:not([data-asked])");
+  if (!button) return;
+  event.preventDefault();
+  say(button, "care", button.title);
+  document.getElementById("told").textContent = button.title;
+}
+
 const onCard = (event) => event.target.closest?.("#cards form");
 
 export function sentenceIn(text) {
@@ -43,6 +52,7 @@ export function sentenceIn(text) {
 
 export function watchForms(body) {
   setInterval(sayLate, 500);
+  body.addEventListener("click", sayWhyNot, true);
   body.addEventListener("htmx:beforeRequest", (event) => {
     const form = onCard(event);
     if (!form) return;

@@ -2,20 +2,40 @@
 import { serverNow, setServerNow } from "./clock.js";
 
 const LOOK_MS = 150;
+const EVERY_MS = 1000;
 const shown = new Map(); // id -> what the server last sent: the same again is not swapped, so nothing is read out twice
 let looking = null;
+let lookedAt = -Infinity;
+let asking = false;
+let missed = false;
 
-// Lines, recent calls and queues follow the card at once instead of at the next poll; many cards make one look.
+// Lines, recent calls and queues follow the card at once instead of at the next poll; many cards make one look. An
+// answer that is on its way may be older than the card, and takes the place of the element that would ask again.
 export function lookSoon() {
   looking ??= setTimeout(() => {
     looking = null;
-    window.htmx.trigger("#desk-recent", "look");
-  }, LOOK_MS);
+    missed = asking;
+    if (!asking) window.htmx.trigger("#desk-recent", "look");
+  }, Math.max(LOOK_MS, lookedAt + EVERY_MS - performance.now()));
+}
+
+function asked() {
+  asking = true;
+  lookedAt = performance.now();
+}
+
+function answered() {
+  asking = false;
+  if (missed) lookSoon();
+  missed = false;
 }
 
 export function watchPoll(body) {
+  document.addEventListener("visibilitychange", () => document.hidden || lookSoon());
   body.addEventListener("htmx:beforeRequest", (event) => {
-    if (document.hidden && event.target.id === "desk-recent") event.preventDefault(); // nobody looks; the stream goes on
+    if (event.target.id !== "desk-recent") return;
+    if (document.hidden) event.preventDefault(); // nobody looks; the stream goes on
+    else asked();
   });
   body.addEventListener("htmx:oobBeforeSwap", (event) => {
     const id = event.detail.target.id;
@@ -26,6 +46,7 @@ export function watchPoll(body) {
   });
   body.addEventListener("htmx:afterRequest", (event) => {
     const xhr = event.detail.xhr;
+    if (event.detail.requestConfig?.elt.id === "desk-recent") answered(); // told by a parent when the element itself is gone
     if (event.detail.elt?.closest?.("#cards") || !xhr || event.detail.failed || !xhr.responseURL) return;
     if (!new URL(xhr.responseURL).pathname.startsWith("/desk")) location.reload(); // sent to the sign-in page: the session is over
     const date = Date.parse(xhr.getResponseHeader("Date") || "");
