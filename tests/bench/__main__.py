@@ -37,6 +37,7 @@ from tests.bench import (  # noqa: E402
     ami_bytes,
     batch_write,
     bytes_to_calls,
+    command_path,
     contact_import,
     many_desks,
     number_lookup,
@@ -67,6 +68,7 @@ BENCHES: dict[str, Callable[[Path], list[Figure]]] = {
     "desks": many_desks.measure,
     "storm": storm.measure,
     "phone": phone_fleet.status_round_trip,
+    "command": command_path.measure,
     "fleet": phone_fleet.fleet,
 }
 

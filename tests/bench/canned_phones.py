@@ -1,13 +1,18 @@
 """Thousands of phones in one process, each on its own port: they tell idle lines and a registered account at once.
 
 python -m tests.bench.canned_phones COUNT     prints the ports as JSON, answers until its standard input ends
+
+Each number that one is asked to dial is taken at once, and told as a line: "dial PORT NUMBER SECONDS", the seconds of
+the clock that all processes of the machine share (time.monotonic).
 """
 
 import asyncio
 import json
 import resource
 import sys
+import time
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 LINES = {
     "response": "success",
@@ -29,6 +34,7 @@ def reply(body: dict[str, Any]) -> bytes:
 
 
 LINES_REPLY, ACCOUNTS_REPLY = reply(LINES), reply(ACCOUNTS)
+DIALLED_REPLY = reply({"response": "success", "body": True})
 
 
 class Phone(asyncio.Protocol):
@@ -40,8 +46,16 @@ class Phone(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.head += data
         if b"\r\n\r\n" in self.head:
-            self.transport.write(ACCOUNTS_REPLY if b"get_accounts" in self.head else LINES_REPLY)
+            if b"/api-make_call?" in self.head:
+                self._dial(time.monotonic())
+            else:
+                self.transport.write(ACCOUNTS_REPLY if b"get_accounts" in self.head else LINES_REPLY)
             self.transport.close()
+
+    def _dial(self, at: float) -> None:
+        number = parse_qs(urlsplit(self.head.split(b" ", 2)[1].decode()).query)["phonenumber"][0]
+        self.transport.write(DIALLED_REPLY)
+        print("dial", self.transport.get_extra_info("sockname")[1], number, repr(at), flush=True)
 
 
 async def serve(count: int) -> None:

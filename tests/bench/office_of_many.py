@@ -1,6 +1,7 @@
 """Rows for two hundred people at the pretend PBX, and the product's listener in step with it."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,8 +32,13 @@ class BusyOffice:
 
 
 def busy_office(folder: Path, pbx: PbxProcess, people: int = PEOPLE) -> BusyOffice:
+    return busy_office_at(folder, pbx, range(8001, 8001 + people))
+
+
+def busy_office_at(folder: Path, pbx: PbxProcess, phone_ports: Iterable[int]) -> BusyOffice:
+    """One person to each of these phones."""
     redis.Redis.from_url(settings.REDIS_URL).flushdb()
-    rows = make_office(port=pbx.port, phone_ports=tuple(range(8001, 8001 + people)))
+    rows = make_office(port=pbx.port, phone_ports=tuple(phone_ports))
     PbxLink.objects.update(state=PbxLink.State.NEVER, heard_at=None)
     return BusyOffice(rows, Product(folder, DATABASE_POOL="12"), pbx)
 

@@ -2,7 +2,6 @@
 minute, by one worker process."""
 
 import contextlib
-import json
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from phones.drivers.registry import open_driver
 from phones.health import regular_look
 from phones.models import Phone, PhoneStatus, SipAccount
 from tests.bench.figures import Figure, in_ms, percentile
+from tests.bench.fleet_process import fleet_process
 from tests.bench.round_trips import timed
 from tests.support.processes import ROOT, Product, eventually
 
@@ -34,17 +34,8 @@ LATE_SECONDS = 5.0
 @contextlib.contextmanager
 def canned_fleet(count: int) -> Iterator[list[int]]:
     """Ports of so many phones, in a process of their own."""
-    command = [sys.executable, "-m", "tests.bench.canned_phones", str(count)]
-    fleet = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        assert fleet.stdout is not None
-        yield list(json.loads(fleet.stdout.readline()))
-    finally:
-        fleet.kill()
-        fleet.wait(10)
-        for pipe in (fleet.stdin, fleet.stdout):
-            if pipe is not None:
-                pipe.close()
+    with fleet_process(count) as (ports, _said):
+        yield ports
 
 
 def status_round_trip(folder: Path) -> list[Figure]:
@@ -76,9 +67,9 @@ def fleet(folder: Path, *, phones: int = PHONES, seconds: float = MEASURE_SECOND
             worker = product.worker()
             unseen = PhoneStatus.objects.filter(accounts_at=None)
             eventually(lambda: not unseen.exists(), seconds=SETTLE_SECONDS, what=product.said)
-            before = _cpu_seconds(worker.pid)
+            before = cpu_seconds(worker.pid)
             looks, late, lateness = _watch(seconds)
-            spent = _cpu_seconds(worker.pid) - before
+            spent = cpu_seconds(worker.pid) - before
             memory = _memory_mb(worker.pid)
         finally:
             product.stop()
@@ -135,7 +126,7 @@ def _watch(seconds: float) -> tuple[int, int, list[float]]:
     return looks, sum(1 for one in lateness if one > LATE_SECONDS) + overdue, lateness
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     with open(f"/proc/{pid}/stat") as stat:
         fields = stat.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100.0

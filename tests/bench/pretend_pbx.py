@@ -8,6 +8,7 @@ It listens on a free port and says so on its output; orders come on its input; b
     <- {"do": "channels", "calls": 250}            CoreShowChannels answers with so many calls of two channels
     <- {"do": "play", "notes": "/tmp/x.json", …}   see `Play`
     -> {"drops": 0, "events": …, "bytes": …, "seconds": …, "rate": …}
+    <- {"do": "placed", "extension": "201", "number": "030…"}   that phone calls out, and hangs up a second later
     <- {"do": "drop"}                              end every link, as a network would
 
 Like Asterisk it gives up a client whose socket takes nothing for 100 ms. It shares no code with the adapter.
@@ -20,6 +21,7 @@ import socket
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -39,6 +41,7 @@ from tests.bench.mix import (
 
 WRITE_TIMEOUT_SECONDS = 0.1
 CHUNK_BYTES = 16 * 1024
+CALL_OUT_SECONDS = 1.0
 BANNER = b"Asterisk Call Manager/9.0.0\r\n"
 BOOTED = event_bytes({"Event": "FullyBooted", "Privilege": "system,all", "Status": "Fully Booted"})
 RIGHTS = {"CoreShowChannels": "system,reporting,all", "Ping": "<none>", "QueueStatus": "<none>"}
@@ -143,6 +146,8 @@ class PretendPbx:
     clients: list[Client] = field(default_factory=list)
     live: dict[bytes, bytes] = field(default_factory=dict)  # Uniqueid -> what CoreShowChannels says of it
     logins: list[float] = field(default_factory=list)  # epoch seconds of the answers
+    out: deque[tuple[float, dict[str, str]]] = field(default_factory=deque)  # calls out under way, since when
+    calls_out: int = 0
 
     def accept(self, listener: socket.socket) -> None:
         while True:
@@ -177,6 +182,20 @@ class PretendPbx:
     def channels(self, order: dict[str, Any]) -> dict[str, Any]:
         self.live = dict(_channels(order["calls"], order.get("phones", 200)))
         return {"channels": len(self.live)}
+
+    def placed(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Such a call begins; those end that have lasted a second. Without an extension only the latter."""
+        now, raw = time.monotonic(), b""
+        if extension := order.get("extension"):
+            self.calls_out += 1
+            call = _call_out(extension, order["number"], self.calls_out)
+            self.out.append((now, call))
+            raw = event_bytes({"Event": "Newchannel", **call, "ChannelState": "4", "ChannelStateDesc": "Ring"})
+        while self.out and (self.out[0][0] < now - CALL_OUT_SECONDS or order.get("all")):
+            _, over = self.out.popleft()
+            raw += event_bytes({"Event": "Hangup", **over, "ChannelState": "4", "Cause": "16"})
+        self.say(raw, 5.0)
+        return {"out": len(self.out)}
 
     def drop(self, _order: dict[str, Any]) -> dict[str, Any]:
         for client in self.clients:
@@ -263,6 +282,14 @@ def _uniqueid(raw: bytes) -> bytes:
     return raw.partition(b"\r\nUniqueid: ")[2].partition(b"\r\n")[0]
 
 
+def _call_out(extension: str, number: str, count: int) -> dict[str, str]:
+    """The channel of a phone that calls out."""
+    uniqueid = f"{int(time.time())}.{1_000_000 + count}"
+    return {"Channel": f"PJSIP/{extension}-{count:08x}", "CallerIDNum": extension, "CallerIDName": "",
+            "ConnectedLineNum": "<unknown>", "ConnectedLineName": "<unknown>", "Context": "internal", "Exten": number,
+            "Priority": "1", "Uniqueid": uniqueid, "Linkedid": uniqueid}  # fmt: skip
+
+
 def _list(told: dict[str, str], name: str, items: list[bytes]) -> bytes:
     start = event_bytes({"Response": "Success", **told, "EventList": "start", "Message": "A list will follow"})
     head = f"Event: CoreShowChannel\r\nActionID: {told['ActionID']}\r\n".encode()
@@ -296,6 +323,7 @@ def main() -> None:
     stories()  # a second or two: before the clock of any play
     deeds: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "channels": pbx.channels,
+        "placed": pbx.placed,
         "drop": pbx.drop,
         "play": pbx.play,
         "logins": lambda _: {"logins": pbx.logins},
