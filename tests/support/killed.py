@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any, Protocol
 from uuid import UUID
@@ -18,6 +20,7 @@ from tasks.call_control import enqueue
 from tests.support.office import RowOffice
 from tests.support.processes import ROOT, Product, eventually, product_environment
 
+FORK_SECONDS = 60  # the nursery imports everything before its first answer
 BY_OURSELVES = ("before_enqueue", "during_send")  # no worker kills itself there: the story does it
 # Steps that share a stage, and the ends that are right for them. What was sent is proved by the PBX; what was granted
 # and never sent is told as not done; what was not yet granted is carried out by the next worker.
@@ -43,19 +46,41 @@ class Workers:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         self.pids: list[int] = []
+        self.ready: set[int] = set()  # those that take messages
+        self._forked: queue.Queue[int] = queue.Queue()
+        threading.Thread(target=self._read, name="nursery", daemon=True).start()
 
     def fork(self, order: str) -> int:
         self.nursery.stdin.write(f"{order}\n")
         self.nursery.stdin.flush()
-        self.pids.append(int(self.nursery.stdout.readline()))
+        self.pids.append(self._forked.get(timeout=FORK_SECONDS))
         return self.pids[-1]
 
-    def kill(self, pid: int) -> None:
+    def wait_until_ready(self, pids: Sequence[int]) -> None:
+        """They would take a message now. On a busy machine that is a long time after they were forked."""
+        eventually(lambda: set(pids) <= self.ready, seconds=180, what="the workers are ready")
+
+    def _read(self) -> None:
+        for line in self.nursery.stdout:
+            word, pid = line.split()
+            if word == "forked":
+                self._forked.put(int(pid))
+            else:
+                self.ready.add(int(pid))
+
+    def kill(self, pid: int, signal_number: int = signal.SIGKILL) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, signal_number)
 
     def alive(self) -> list[int]:
         return [pid for pid in self.pids if os.path.exists(f"/proc/{pid}") and _state(pid) != "Z"]
+
+    def thaw(self, pid: int) -> None:
+        self.kill(pid, signal.SIGCONT)
+
+    def stopped(self) -> set[int]:
+        """Who stands still (SIGSTOP)."""
+        return {pid for pid in self.alive() if _state(pid) == "T"}
 
     def stop(self) -> None:
         for pid in self.pids:
