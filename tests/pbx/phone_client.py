@@ -130,6 +130,10 @@ class LabPhone:
         found: list[dict[str, Any]] = self.control("journal")
         return found
 
+    def shut_cti(self) -> None:
+        """Nobody answers at the phone's web server any more; the phone itself goes on. `clear` opens it again."""
+        self.control("shut_cti")
+
     def timeline(self) -> list[dict[str, Any]]:
         """What the phone lived through, by the machine's monotonic clock: at, line, event, number, name, dialled."""
         found: list[dict[str, Any]] = self.control("timeline")

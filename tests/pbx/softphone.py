@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 from tests.pbx.softphone_cti import CtiFace
-from tests.pbx.softphone_http import Answer, Parameters, serve
+from tests.pbx.softphone_http import Answer, Parameters, Responder, serve
 from tests.pbx.softphone_settings import from_environment
 from tests.pbx.softphone_sip import DECLINE, Refused, SipPhone
+
+
+class Front:
+    """The phone's web server. Shut, its port refuses every connection, while the phone itself goes on."""
+
+    def __init__(self, port: int, respond: Responder) -> None:
+        self._port, self._respond = port, respond
+        self._server: ThreadingHTTPServer | None = None
+        self.open()
+
+    def open(self) -> None:
+        if self._server is None:
+            self._server = serve("127.0.0.1", self._port, self._respond)
+
+    def shut(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
 
 
 class ControlFace:
     """What the person in front of the phone does, and what they see. For tests only, on a port of its own."""
 
-    def __init__(self, phone: SipPhone, cti: CtiFace) -> None:
-        self.phone, self.cti = phone, cti
+    def __init__(self, phone: SipPhone, cti: CtiFace, front: Front) -> None:
+        self.phone, self.cti, self.front = phone, cti, front
         self._deeds: dict[str, Callable[[Parameters], Any]] = {
             "call": self._call,
             "answer": lambda asked: phone.answer(hold_others=asked.get("hold_others") != "no"),
@@ -34,6 +54,7 @@ class ControlFace:
             "on_ring": lambda asked: phone.set_on_ring(asked["do"], asked.get("forward_to", "")),
             "state": lambda _: self._state(),
             "journal": lambda _: list(cti.journal),
+            "shut_cti": lambda _: front.shut(),
             "register": lambda _: phone.register(),
             "clear": lambda _: self._clear(),
             "forget": lambda _: self._forget(),
@@ -60,6 +81,7 @@ class ControlFace:
         return line.number
 
     def _clear(self) -> None:
+        self.front.open()
         self.phone.set_on_ring("ring")
         for line in self.phone.live_lines():
             self.phone.hang_up(line)
@@ -81,8 +103,8 @@ def main() -> None:
     settings = from_environment(os.environ)
     phone = SipPhone(settings)
     cti = CtiFace(phone)
-    serve("127.0.0.1", settings.cti_port, cti.respond)
-    serve("127.0.0.1", settings.control_port, ControlFace(phone, cti).respond)
+    control = ControlFace(phone, cti, Front(settings.cti_port, cti.respond))
+    serve("127.0.0.1", settings.control_port, control.respond)
     phone.run()
 
 

@@ -22,6 +22,7 @@ class KeyPad:
             "OK": self._send,
             "HOLD": self.toggle_hold,
             "XFER": self._transfer,
+            "CONF": self._conference,
             "OFFHOOK": self._off_hook,
             "ONHOOK": self._on_hook,
         }
@@ -71,6 +72,11 @@ class KeyPad:
             return
         self._phone.hold(talking)
         self._transferring, self._dialled = talking, ""
+
+    def _conference(self) -> None:
+        """With one call on hold and one up: all three. The phone itself mixes."""
+        talking = self._phone.line_in("connected")
+        self._phone.join(self._phone.line_in("onhold"), talking)
 
     def _line(self, number: int) -> None:
         if number > len(self._phone.lines):

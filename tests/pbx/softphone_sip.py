@@ -71,6 +71,9 @@ class SoftCall(pj.Call):  # type: ignore[misc]
     def onDtmfDigit(self, prm: Any) -> None:
         self.line.digits_heard += prm.digit
 
+    def onCallMediaState(self, prm: Any) -> None:
+        self.phone.plug_sound(self.line)
+
     def onCallTransferStatus(self, prm: Any) -> None:
         if prm.finalNotify:
             self.phone.note(self.line, "transfer-result", code=prm.statusCode)
@@ -102,6 +105,7 @@ class SipPhone:
         self.on_ring = "ring"  # what it does by itself: ring, busy (486), reject (603), answer or forward (302)
         self.forward_to = ""
         self.timeline: list[dict[str, Any]] = []
+        self._joined: tuple[Line, ...] = ()
         self._work: queue.Queue[Callable[[], None]] = queue.Queue()
         # An ended Call object is kept for ever: deleting it would unbind a newer call that got the same number.
         self._ended_calls: list[SoftCall] = []
@@ -255,6 +259,22 @@ class SipPhone:
         options.opt.flag = pj.PJSUA_CALL_UNHOLD
         _call_of(line).reinvite(options)
         self.change(line, "connected")
+
+    def join(self, held: Line, talking: Line) -> None:
+        """A conference of three, mixed here: the held one is taken back, and the two far parties hear each other."""
+        self._joined = (held, talking)
+        options = pj.CallOpParam(True)
+        options.opt.flag = pj.PJSUA_CALL_UNHOLD
+        _call_of(held).reinvite(options)
+        self.change(held, "connected")
+
+    def plug_sound(self, line: Line) -> None:
+        """The sound of a call has begun or changed: plug in what it is to hear."""
+        joined = [one.call for one in self._joined if one.call is not None and one.state == "connected"]
+        if line in self._joined and len(joined) == 2 and all(call.hasMedia() for call in joined):
+            one, other = (call.getAudioMedia(-1) for call in joined)
+            one.startTransmit(other)
+            other.startTransmit(one)
 
     def send_digits(self, line: Line, digits: str) -> None:
         _call_of(line).dialDtmf(digits)
