@@ -1,5 +1,6 @@
 """A browser, a real web process and cards written as a listener would write them."""
 
+import signal
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -10,6 +11,7 @@ import httpx
 import pytest
 import redis
 from django.conf import settings
+from django.db import connection
 from playwright.sync_api import Browser, expect
 
 from crmconnector.calls import events as ev
@@ -45,8 +47,22 @@ class Web:
         if self.process:
             self.process.kill()
 
+    def hold_still(self) -> bool:
+        """Stopped, if it is just asking the database nothing. The rows are about to be taken away, table by table: what
+        it reads meanwhile and the taking away could wait for each other."""
+        self._signal(signal.SIGSTOP)
+        if _nobody_asks():
+            return True
+        self._signal(signal.SIGCONT)
+        return False
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.process is not None and self.process.popen.poll() is None:
+            self.process.popen.send_signal(number)
+
     def be_there(self) -> None:
         """Started at the first test, and again after one that left it dead or deaf."""
+        self._signal(signal.SIGCONT)
         if self.process is None or self.process.popen.poll() is not None or not self.answers():
             self.kill()
             self.start()
@@ -174,6 +190,14 @@ def sees(browser: Browser, web: Web, office: RowOffice) -> Iterator[Callable[...
     yield see
     for one in opened:
         one.context.close()
+    eventually(web.hold_still, seconds=20)
+
+
+def _nobody_asks() -> bool:
+    others = "datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
+    with connection.cursor() as cursor:
+        cursor.execute(f"select not exists (select from pg_stat_activity where {others} and state <> 'idle')")
+        return bool(cursor.fetchone()[0])
 
 
 @pytest.fixture

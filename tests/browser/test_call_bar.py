@@ -9,11 +9,11 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from crmconnector.calls import events as ev
-from crmconnector.calls.models import CallCommand
+from crmconnector.calls.models import CallCommand, Leg
 from crmconnector.common.clock import utc_now
 from tests.browser.test_desk import TOO_WIDE, card_in, opened
 from tests.support.browser import Seen, soon
-from tests.support.call_bar import allow_everything, call_on_desk, colleague_rings, move, own_leg_of, redraw
+from tests.support.call_bar import allow_everything, call_on_desk, colleague_rings, move, own_leg_of, redraw, show_state
 from tests.support.office import RowOffice
 
 pytestmark = pytest.mark.browser
@@ -78,7 +78,7 @@ def test_hold_is_dashed_until_it_is_proven_and_then_offers_the_way_back(seen: Se
     expect(page.locator("#told")).to_contain_text("On hold")
     do(page, "Resume", "h", how)
     move(asked(page, "resume"), "confirmed", leg_state="talking")
-    expect(said(page)).to_contain_text("Taken back")
+    expect(said(page)).to_contain_text("Resumed")
     expect(button(page, "Hold")).to_have_attribute("aria-pressed", "false")
     assert CallCommand.objects.count() == 2 and seen.problems == []
 
@@ -174,10 +174,39 @@ def test_a_verb_that_is_not_possible_keeps_its_place_and_says_why(page: Page, of
     expect(transfer).to_have_attribute("aria-disabled", "true")
     why = "Our user may not do this on the PBX. An administrator can allow it."
     expect(transfer).to_have_accessible_description(why)
-    transfer.click(force=True)
-    page.keyboard.press("t")
+    reason = page.locator("#cards .verbs .sr").filter(has_text=why).first
+    page.keyboard.press("t")  # a key that does nothing says why
+    expect(said(page)).to_contain_text(why)
+    expect(page.locator("#told")).to_have_text(why)
     expect(page.locator('[data-drawer="transfer"]')).to_be_hidden()
+    places = [each.bounding_box() for each in page.locator("#cards .verbs .verb").all()]
+    page.evaluate("document.querySelector('#cards [data-slot=mute], #cards .verbs button').focus()")
+    page.keyboard.press("Tab")
+    transfer.focus()
+    assert (reason.bounding_box() or {"height": 0})["height"] > 10  # to be read by whoever sees it, too
+    assert [each.bounding_box() for each in page.locator("#cards .verbs .verb").all()] == places
+    transfer.click(force=True)
+    expect(page.locator('[data-drawer="transfer"]')).to_be_hidden()
+    assert not CallCommand.objects.exists()
     shot(page, "forbidden")
+
+
+def test_a_held_call_beside_another_is_swapped_by_the_same_button(page: Page, office: RowOffice) -> None:
+    """The phone holds whoever is connected when its key takes the other one back."""
+    beside = call_on_desk(office, state="held")
+    redraw(own_leg_of(beside))
+    held = card_in(page, "held")
+    expect(held.get_by_role("button", name="Swap")).to_be_visible()
+    expect(card_in(page, "talking").get_by_role("button", name="Hold")).to_be_visible()
+    held.get_by_role("button", name="Swap").click()
+    assert asked(page, "resume").leg == own_leg_of(beside)
+    expect(held.get_by_role("button", name="Resuming…")).to_be_visible()
+    move(asked(page, "resume"), "refused", sentence="Not resumed.")
+    Leg.objects.update(state="held")
+    show_state(own_leg_of(office.pop), "held")
+    redraw(own_leg_of(office.pop))
+    resume = page.locator("#cards").get_by_role("button", name="Resume")
+    expect(resume).to_have_count(2)  # nobody is talked with, so nothing is swapped
 
 
 # --- the transfer drawer ---------------------------------------------------------------------------------------------

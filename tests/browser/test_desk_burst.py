@@ -1,11 +1,17 @@
 """Many calls at once and cards that flutter: few drawings, the newest wins, the first ones shown, typing goes on."""
 
+import time
+
 import pytest
 from playwright.sync_api import Page, expect
 
+from crmconnector.calls import events as ev
+from crmconnector.screenpop.models import Pop
 from tests.browser.test_desk import card_in, opened
 from tests.support.browser import OtherTab, Seen, drawn_card
+from tests.support.call_bar import allow_everything
 from tests.support.office import RowOffice
+from tests.support.placed import dials, talks
 
 pytestmark = pytest.mark.browser
 DRAWINGS = """
@@ -65,6 +71,27 @@ def test_a_card_that_flutters_is_drawn_ten_times_a_second_and_ends_as_it_is(seen
     )
     expect(page.locator('#cards > article[data-version="101"]')).to_have_attribute("data-state", "ringing")
     assert page.evaluate(TOO_MANY, 1) <= 0
+
+
+def test_an_own_call_that_is_held_and_resumed_without_end_ends_with_the_right_verbs(
+    seen: Seen, pbx, office: RowOffice
+) -> None:
+    """The events go the whole way, as fast as they are taken; the bar of the last one stays."""
+    allow_everything(office)
+    page = watched(seen)
+    page.bring_to_front()
+    pbx.says(*dials(at=time.time() - 2), *talks(at=time.time() - 1))
+    expect(card_in(page, "talking")).to_have_count(1)
+    for place in range(101):
+        kind = ev.LegResumed if place % 2 else ev.LegHeld
+        pbx.says(kind("1.1", time.time(), "1.1", "PJSIP/201"))
+    version = Pop.objects.get().version
+    expect(page.locator(f'#cards > article[data-version="{version}"]')).to_have_attribute("data-state", "held")
+    verbs = page.locator("#cards .verbs")
+    expect(verbs).to_have_count(1)
+    expect(verbs.get_by_role("button", name="Resume")).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate(TOO_MANY, 2) <= 0
+    assert seen.problems == []
 
 
 def test_a_late_older_version_is_not_drawn(seen: Seen, other: OtherTab) -> None:

@@ -35,7 +35,7 @@ def test_the_card_of_a_placed_call_goes_from_dialling_to_closed_and_nothing_ring
     title = page.title()
     pbx.says(*dials(at=time.time() - 2))
     expect(page.locator('article[data-state="dialling"] .name')).to_have_text("Rosalind Achterberg-Whitcombe")
-    state(page, "Calling")
+    state(page, "Ringing there")
     expect(page.locator("[data-answer]")).to_have_count(0)
     assert page.title() == title and page.locator("#announce").text_content() == ""
     pbx.says(*talks(at=time.time()))

@@ -11,7 +11,7 @@ from crmconnector.screenpop.decisions import NOT_SHOWN, SHOWN
 from crmconnector.screenpop.explain import LABELS, explain_call
 from crmconnector.screenpop.models import Pop, PopDecision
 from tests.support.desks import DESKS, play_into_rows, seat_desks, told_of
-from tests.support.told_calls import RECORDINGS, TRUNKS
+from tests.support.told_calls import RECORDINGS, TRUNKS, desks_that_called
 
 KIND = "asterisk22"
 STORIES = sorted(path.stem for path in (RECORDINGS / KIND).glob("*.jsonl"))
@@ -72,11 +72,16 @@ def shown_at_desks():
 
 
 def expected_at_desks(name):
-    """A card for each call that shows itself at a person's desk, by what the replay without rows tells."""
+    """A card for each call that shows itself at a person's desk, or began there: by what the replay without rows tells,
+    and of those that began there by the desk's own diary.
+    """
     lines = (RECORDINGS / KIND / f"{name}.jsonl").read_text("utf-8").splitlines()
     calls = calls_from_events([json.loads(line) for line in lines], trunks=[TRUNKS[KIND]])
     pops = {(pop["endpoint"].partition("/")[2], call["linkedid"]) for call in calls for pop in call["pops"]}
-    return {(desk, call) for desk, call in pops if desk in DESKS}
+    began = {((call["caller"] or {}).get("endpoint") or "", call["linkedid"]) for call in calls}
+    called = desks_that_called(RECORDINGS / KIND, name)
+    placed = {(endpoint.partition("/")[2], call) for endpoint, call in began if endpoint.partition("/")[2] in called}
+    return {(desk, call) for desk, call in pops | placed if desk in DESKS}
 
 
 @pytest.mark.parametrize("name", STORIES[::4])

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.contrib.auth.models import Permission
 
-from crmconnector.calls.models import Call, CallCommand, Disposition
+from crmconnector.calls.models import Call, CallCommand, CommandStep, Disposition
 from crmconnector.common.clock import utc_now
 from crmconnector.contacts.models import Contact, Erasure
 from crmconnector.listener.models import DeadLetter, Heartbeat
@@ -40,10 +40,10 @@ def make_world(office: RowOffice, boss: User) -> World:
 
 
 def _dials(world: World) -> None:
-    """A call that the agent asked for, refused by the phone, and one under way."""
+    """Calls that the agent asked for: refused by the phone, never found out about, and one under way."""
     agent, now = world.people["agent"], utc_now()
-    for place, (state, sentence) in enumerate([("refused", "Οὐκ ἔστιν"), ("sent", "")]):
-        ended = now if state == "refused" else None
+    for place, (state, sentence) in enumerate([("refused", "Οὐκ ἔστιν"), ("unknown", ""), ("sent", "")]):
+        ended = None if state == "sent" else now
         command = CallCommand.objects.create(
             kind="make_call", user=agent, phone=world.office.phones[0], idempotency_key=f"dial-{place}", state=state,
             settled=ended is not None, sentence=sentence, far_number=f"+49302312544{place}", target="030 2312544",
@@ -167,6 +167,7 @@ def _calls(world: World) -> None:
     leg = answered.legs.get()
     add_command(leg, "requested", "granted", "sent", "confirmed")
     add_command(leg, "requested", "refused", sentence="Σιγή")
+    _key_sequence(add_command(leg, "requested", "granted", "sent", "unknown", kind="blind_transfer", settled=True))
     add_leg(world.office, answered, place=1, outcome="elsewhere", answered_at=None)
     add_pop(answered, leg, state="closed", closed={"reason": "ended", "who": "", "seconds": 60}, ended_at=1.7e9)
     missed = add_call(
@@ -177,6 +178,21 @@ def _calls(world: World) -> None:
     for disposition in ("busy", "rejected", "failed", "unseen", "transferred"):
         add_call(world.office, disposition=disposition, caller_number="", direction="internal")
     world.ids |= {"call_id": answered.pk, "missed": missed.pk, "ringing": ringing.pk, "pop_id": answered.pops.get().pk}
+
+
+def _key_sequence(command: CallCommand) -> None:
+    """Its steps: one that was seen, one that was not, one that never came."""
+    at = utc_now()
+    rows = [
+        ("open the transfer screen", "XFER", "caller on hold", "1 on hold, 2 dialing", "seen"),
+        ("enter the number and send it", "3 digits, SEND", "line free", "every line idle", "missed"),
+        ("take the caller back", "LINE1", "caller connected", "", "waiting"),
+    ]
+    for place, (name, keys, expected, observed, state) in enumerate(rows, start=1):
+        CommandStep.objects.create(
+            command=command, position=place, name=name, keys=keys, expected=expected, observed=observed, state=state,
+            sent_at=None if state == "waiting" else at, seen_at=at if state == "seen" else None,
+        )  # fmt: skip
 
 
 def _reasons(world: World) -> None:

@@ -120,6 +120,7 @@ FULL: list[Case] = [
     Case("dial", "dial", who="agent", query="?number=030+23125447", main=True),
     Case("dial, nothing given", "dial", who="agent"),
     Case("dial, no number", "dial", who="agent", query="?number=abc"),
+    Case("dial, not allowed", "dial", who="agent", query="?number=%2B1+900+555+1234", main=True),
     Case("dial, emergency", "dial", who="agent", query="?number=112"),
     Case("dial without a phone", "dial", query="?number=030+23125447"),
     Case("dial refused", "dial", form={"number": "1", "key": "k", "sure": "1"}, status=409),

@@ -1,20 +1,21 @@
 """How PostgreSQL answers the questions of a page: EXPLAIN of each one that was asked."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from django.db import connection
 
 BIG = {"calls_call", "calls_leg", "calls_callparty", "calls_callnote", "contacts_contact", "contacts_contactnumber"}
+READS, WRITES = ("select", "with"), ("update", "insert")  # a write is never run for its plan
 
 
-def tables_read_whole(statements: Iterable[str]) -> dict[str, str]:
-    """Of the big tables those that are read from end to end -> the statement that does so."""
+def tables_read_whole(statements: Iterable[str], big: Collection[str] = frozenset(BIG)) -> dict[str, str]:
+    """Of the `big` tables those that are read from end to end -> the statement that does so."""
     found: dict[str, str] = {}
     for statement in statements:
         for node in _nodes(plan_of(statement)):
-            if "Seq Scan" in str(node.get("Node Type")) and node.get("Relation Name") in BIG:
+            if "Seq Scan" in str(node.get("Node Type")) and node.get("Relation Name") in big:
                 found[str(node["Relation Name"])] = statement
     return found
 
@@ -34,11 +35,11 @@ def worst_nodes(statements: Iterable[str]) -> tuple[set[str], str]:
 
 
 def plan_of(statement: str, *, run: bool = False) -> dict[str, Any]:
-    """The root node; empty for what is no SELECT. A setting that stood between the questions is set again."""
+    """The root node; empty for what cannot be explained. A setting that stood between the questions is set again."""
     if statement.startswith("set local "):
         with connection.cursor() as cursor:
             cursor.execute(statement.replace("set local", "set", 1))
-    if not statement.lstrip("( ").lower().startswith(("select", "with")):
+    if not statement.lstrip("( ").lower().startswith(READS if run else READS + WRITES):
         return {}
     with connection.cursor() as cursor:
         cursor.execute(f"explain ({'analyze, ' if run else ''}format json) {statement}")

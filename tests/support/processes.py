@@ -92,10 +92,10 @@ class Product:
     def listener(self) -> Process:
         return self._start("listener", sys.executable, "manage.py", "listen")
 
-    def worker(self) -> Process:
+    def worker(self, threads: int = 4) -> Process:
         return self._start(
             "worker", sys.executable, "-m", "celery", "-A", "tasks", "worker", "--pool", "threads",
-            "--concurrency", "4", "-Q", "phone_control", "--without-gossip", "--without-mingle",
+            "--concurrency", str(threads), "-Q", "phone_control", "--without-gossip", "--without-mingle",
             "--loglevel", "WARNING",
         )  # fmt: skip
 

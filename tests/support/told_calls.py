@@ -103,6 +103,24 @@ def rings_lived(truth: Mapping[str, Any]) -> dict[str, int]:
     return {desk: times for desk, times in rang.items() if times and desk != "trunk"}
 
 
+def calls_lived(folder: Path, name: str) -> dict[str, int]:
+    """How many calls each desk made by its own diary. A desk that the PBX rang first, to dial for it, made one too."""
+    truth = json.loads((folder / f"{name}.truth.json").read_text("utf-8"))
+    made: dict[str, int] = defaultdict(int)
+    for endpoint, diary in truth["phones"].items():
+        made[str(_desk(endpoint))] += sum(seen["event"] == "calling" for seen in diary)
+    if name.startswith("originate_"):
+        rings = [(seen["t"], endpoint) for endpoint in truth["phones"] for seen in truth["phones"][endpoint]
+                 if seen["event"] == "ringing"]  # fmt: skip
+        for _, endpoint in sorted(rings)[:1]:
+            made[str(_desk(endpoint))] += 1
+    return {desk: times for desk, times in made.items() if times and desk != "trunk"}
+
+
+def desks_that_called(folder: Path, name: str) -> set[str]:
+    return set(calls_lived(folder, name))
+
+
 def _short(one: Mapping[str, Any], letters: Mapping[str, str]) -> Told:
     caller = one["caller"] or {"endpoint": None, "number": None, "name": None, "restricted": None}
     return {
