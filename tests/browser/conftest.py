@@ -190,7 +190,17 @@ def sees(browser: Browser, web: Web, office: RowOffice) -> Iterator[Callable[...
     yield see
     for one in opened:
         one.context.close()
-    eventually(web.hold_still, seconds=20)
+    try:
+        eventually(web.hold_still, seconds=10, what=_who_asks)
+    except AssertionError as busy:
+        print(f"the web process is started anew: {busy}")
+        web.kill()
+
+
+def _who_asks() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("select state, wait_event, left(query, 200) from pg_stat_activity where state <> 'idle'")
+        return str(cursor.fetchall())
 
 
 def _nobody_asks() -> bool:
