@@ -52,6 +52,8 @@ def test_the_message_of_a_worker_killed_after_the_dial_dials_again_only_with_bot
         late = "late_acks" in faults
         asked = one.call_and_crash() if late else one.kill(POINT, 0, 1)
         eventually(nothing_waits, seconds=30, what="the broker has no message any more")
+        if dials > 1:  # a message that is just given back stands in neither list
+            eventually(lambda: ends_of(one.board, asked)[0].dials == dials, seconds=30, what="it is dialled again")
         [end] = ends_of(one.board, asked)
     assert end.dials == dials
 

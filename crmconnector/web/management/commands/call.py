@@ -85,6 +85,7 @@ class Command(BaseCommand):
         at = timezone.localtime().strftime("%H:%M:%S")
         said = printable(said_of_dial(command, shown_far(command.far_number), utc_now()).text)
         self.stdout.write(f"{at} {command.state + ' by the ' + command.path:<24} {said}")
+        self.stdout.flush()  # into a pipe too each state is told when it comes
 
 
 def _phone(name: str) -> Phone | None:
