@@ -7,7 +7,6 @@ from typing import Any
 from django.db import connection, transaction
 
 from crmconnector.common.clock import LEASE_SECONDS
-from phones.models import PhoneLease
 
 LOOK = "look"  # the holder's name when a worker looks by itself: a person's order may wait for that
 
@@ -34,6 +33,9 @@ _TAKE_OVER = """
     with there as (select phone_id from phones_phonelease where phone_id = %(phone)s for update skip locked)
     update phones_phonelease as lease set token = token + 1, held_until = %(until)s, holder = %(holder)s
     from there where lease.phone_id = there.phone_id returning lease.token
+"""
+_EXTEND = """
+    update phones_phonelease set held_until = %s where phone_id = %s and token = %s and held_until > %s
 """
 _GIVE_BACK = """
     update phones_phonelease as lease set held_until = null
@@ -80,7 +82,9 @@ def take_over(*, phone_id: int, holder: str, now: datetime, seconds: float = LEA
 
 def give_back(*, phone_id: int, token: int) -> bool:
     """End our lease; False when it had run out and somebody else has it by now."""
-    return PhoneLease.objects.filter(phone_id=phone_id, token=token).update(held_until=None) == 1
+    with connection.cursor() as cursor:
+        cursor.execute(_GIVE_BACK, [[phone_id], [token]])
+        return cursor.rowcount == 1
 
 
 def give_all_back(*, tokens: dict[int, int]) -> None:
@@ -92,8 +96,9 @@ def give_all_back(*, tokens: dict[int, int]) -> None:
 
 def extend_lease(*, phone_id: int, token: int, now: datetime, seconds: float = LEASE_SECONDS) -> bool:
     """Prove that the lease is ours and has not run out, and hold it until `now` + `seconds`; False: send nothing."""
-    ours = PhoneLease.objects.filter(phone_id=phone_id, token=token, held_until__gt=now)
-    return ours.update(held_until=now + timedelta(seconds=seconds)) == 1
+    with connection.cursor() as cursor:
+        cursor.execute(_EXTEND, [now + timedelta(seconds=seconds), phone_id, token, now])
+        return cursor.rowcount == 1
 
 
 def disown(*, phone_id: int) -> None:

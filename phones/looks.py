@@ -17,9 +17,9 @@ from django.db import connection, transaction
 from django.db.models import Case, F, Q, QuerySet, When
 
 from crmconnector.common.clock import LEASE_SECONDS, PHONE_LOOK_SECONDS, utc_now
-from phones.health import Health, Kind, Sight, next_health
+from phones.health import Health, Kind, Sight, next_health, regular_look
 from phones.lease import LOOK, give_all_back, take_leases
-from phones.models import Phone, PhoneLease, PhoneStatus, SipAccount
+from phones.models import Phone, PhoneStatus, SipAccount
 from phones.restarts import Restart, judge_restarts, restarts_of
 
 # No look of a phone begins so long after a person has pressed a button for it: longer than the lease of a look whose
@@ -52,6 +52,22 @@ _WRITE = f"""
     where status.phone_id = seen.phone_id
     returning status.phone_id
 """  # noqa: S608
+# Written by hand, as they stand before every request that a person waits for.
+_LATER = """
+    update phones_phonestatus set next_look_at = %s
+    where phone_id in ({phones}) and (next_look_at is null or next_look_at < %s)
+"""
+_STILL_WELL = """
+    update phones_phonestatus set looked_at = %s, next_look_at = %s
+    where phone_id = %s and reachable and since is not null and failures = 0 and breaker_until is null
+        and reason_code = '' and sentence = ''
+"""
+_LOOKED_AT = """
+    with mine as ({phones})
+    select exists (select from phones_phonelease where phone_id in (select * from mine) and holder = %s
+            and held_until > %s),
+        array(select * from mine except select phone_id from phones_phonestatus where phone_id in (select * from mine))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +146,10 @@ def add_missing_rows(*, now: datetime) -> int:
 
 
 def note(*, phone_id: int, sight: Sight, at: datetime, restarting: bool = False) -> None:
-    """What an order has learned of the phone's health on its way; two statements. The caller has the phone's lease."""
+    """What an order has learned of the phone's health on its way; one statement when a phone that was well answered
+    again, else one or two more. The caller has the phone's lease."""
+    if sight == Sight(Kind.ANSWERED) and not restarting and _still_well(phone_id, at):
+        return
     before = health_of(_status_of(phone_id))
     after = next_health(before, sight, phone_id=phone_id, now=at, random=chance(), restarting=restarting)
     was = _columns(before)
@@ -151,19 +170,41 @@ def put_person_first(phones: QuerySet[Any], *, seconds: float = LEASE_SECONDS) -
     A look takes some 50 ms once a minute; a person who presses a button in that moment waits for it and is not refused.
     Call it outside of transactions.
     """
-    # First: a worker that is claiming the phone just now has its row locked, and this waits for that; a later one finds
-    # the phone not due. So what the loop sees is all there is.
-    later = utc_now() + timedelta(seconds=PERSON_FIRST_SECONDS)
-    unknown = Phone.objects.filter(pk__in=phones, status=None).values_list("pk", flat=True)
-    PhoneStatus.objects.bulk_create(
-        [PhoneStatus(phone_id=one, next_look_at=later) for one in unknown], ignore_conflicts=True
-    )
-    near = Q(next_look_at=None) | Q(next_look_at__lt=later)
-    PhoneStatus.objects.filter(near, phone_id__in=phones).update(next_look_at=later)
-    looked_at = PhoneLease.objects.filter(phone_id__in=phones, holder=LOOK)
+    which, terms = phones.query.sql_with_params()
     deadline = time.monotonic() + seconds
-    while looked_at.filter(held_until__gt=utc_now()).exists() and time.monotonic() < deadline:
+    _look_later(which, terms)
+    looked_at, unknown = _looked_at(which, terms)
+    if unknown:
+        PhoneStatus.objects.bulk_create([PhoneStatus(phone_id=one) for one in unknown], ignore_conflicts=True)
+        _look_later(which, terms)
+        looked_at, _ = _looked_at(which, terms)
+    while looked_at and time.monotonic() < deadline:
         time.sleep(WAIT_STEP_SECONDS)
+        looked_at, _ = _looked_at(which, terms)
+
+
+def _still_well(phone_id: int, at: datetime) -> bool:
+    """What `next_health` comes to when nothing else changes; False: the phone was not known to be well."""
+    next_look_at = regular_look(phone_id=phone_id, now=at, random=chance())
+    with connection.cursor() as cursor:
+        cursor.execute(_STILL_WELL, [at, next_look_at, phone_id])
+        return cursor.rowcount == 1
+
+
+def _look_later(phones: str, terms: tuple[Any, ...]) -> None:
+    """A worker that is claiming the phone just now has its row locked, and this waits for that; a later one finds the
+    phone not due. So the leases that are seen afterwards are all there are."""
+    later = utc_now() + timedelta(seconds=PERSON_FIRST_SECONDS)
+    with connection.cursor() as cursor:
+        cursor.execute(_LATER.format(phones=phones), [later, *terms, later])
+
+
+def _looked_at(phones: str, terms: tuple[Any, ...]) -> tuple[bool, list[int]]:
+    """Whether a look is under way, and which of the phones have no status row."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOKED_AT.format(phones=phones), [*terms, LOOK, utc_now()])
+        looked_at, unknown = cursor.fetchone()
+    return looked_at, unknown
 
 
 def health_of(status: PhoneStatus) -> Health:

@@ -6,19 +6,17 @@ somebody may have stopped dialling in between.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from django.db import connection
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from crmconnector.audit.models import AuditEvent
 from crmconnector.audit.services import record_act
 from crmconnector.calls.brakes import (
-    HOUR_SECONDS,
-    MINUTE_SECONDS,
     STOPPED,
     Brake,
     Limits,
@@ -27,39 +25,39 @@ from crmconnector.calls.brakes import (
     range_of,
     why_not_dial,
 )
-from crmconnector.calls.command_models import DIALS as DIALLED
+from crmconnector.calls.dial_rows import dial_settings, settings_and_recent
 from crmconnector.calls.dial_rules import Cost, DialKind, DialPlan, NoDial, could_dial, is_emergency, plan_dial
-from crmconnector.calls.models import CallCommand, CommandKind, CommandState, DialSettings
+from crmconnector.calls.models import CallCommand, CommandKind, DialSettings
 from crmconnector.common.marked import gettext_noop as _
 from crmconnector.common.sentences import Sentence
-from crmconnector.pbx.models import Line, Pbx, Queue
+from crmconnector.pbx.models import Line, Pbx
 from crmconnector.pbx.selectors import home_country
 from crmconnector.users.models import Role, User
-from phones.models import SipAccount
 
 # Verbs that bring somebody else into a call: to outside numbers they pass the same rules as a new call.
 BRINGS_IN: Final = (CommandKind.BLIND_TRANSFER, CommandKind.ATTENDED_START, CommandKind.CONFERENCE)
-NEVER_SENT: Final = (CommandState.REFUSED, CommandState.EXPIRED, CommandState.CANCELLED)
 MOST_NAMED: Final = 2
 PERSON_LOCK, NUMBER_LOCK = 7003, 7004  # advisory lock classes: whose dials are counted one after the other
 _test_code = re.compile(r"\A\*[0-9]{2}\Z")
 _like_an_extension = re.compile(r"\A[0-9*#]{1,20}\Z")
+
+_IS_AN_EXTENSION: Final = """
+    select exists (select from phones_sipaccount where pbx_id = %(pbx)s and extension = %(text)s)
+        or exists (select from pbx_queue where pbx_id = %(pbx)s and name = %(text)s)
+"""
 
 CHANGED = Brake(
     "rules_changed", Sentence(_("Not dialled: the dial rules were changed meanwhile. Press again.")), may_allow=False
 )
 
 
-def dial_settings() -> DialSettings:
-    """The one row; the careful defaults as long as nobody has saved it."""
-    return DialSettings.objects.filter(pk=1).first() or DialSettings(pk=1)
-
-
-def limits_of(row: DialSettings) -> Limits:
-    countries = {*row.countries, *Pbx.objects.filter(enabled=True).values_list("country", flat=True)}
+def limits_of(row: DialSettings, pbx_countries: Iterable[str] | None = None) -> Limits:
+    """The settings as plain values. `pbx_countries`: where those know it already."""
+    if pbx_countries is None:
+        pbx_countries = Pbx.objects.filter(enabled=True).values_list("country", flat=True)
     return Limits(
-        frozenset(countries), row.premium, row.satellite, row.calls_a_minute, row.night_from, row.night_until,
-        stopped_words(row),
+        frozenset({*row.countries, *pbx_countries}), row.premium, row.satellite, row.calls_a_minute,
+        row.night_from, row.night_until, stopped_words(row),
     )  # fmt: skip
 
 
@@ -87,30 +85,45 @@ def plan_on(*, pbx: Pbx, text: str, line: Line | None = None) -> DialPlan | NoDi
 
 @dataclass(frozen=True, slots=True)
 class KnownExtensions:
-    """Accounts of our phones and named queues of one PBX; asked for short texts only, one at a time."""
+    """Accounts of our phones and named queues of one PBX; asked for short texts only, each once."""
 
     pbx_id: int
+    _known: dict[str, bool] = field(default_factory=dict, compare=False)
 
     def __contains__(self, text: object) -> bool:
         if not isinstance(text, str) or not _like_an_extension.match(text):
             return False
-        accounts = SipAccount.objects.filter(pbx_id=self.pbx_id, extension=text).values("pk")
-        return accounts.union(Queue.objects.filter(pbx_id=self.pbx_id, name=text).values("pk")).exists()
+        if text not in self._known:
+            with connection.cursor() as cursor:
+                cursor.execute(_IS_AN_EXTENSION, {"pbx": self.pbx_id, "text": text})
+                self._known[text] = cursor.fetchone()[0]
+        return self._known[text]
 
 
 def brake_of(
     *, plan: DialPlan, now: datetime, user: User | None = None, command: CallCommand | None = None,
-    kind: CommandKind = CommandKind.MAKE_CALL, limits: Limits | None = None,
+    kind: CommandKind = CommandKind.MAKE_CALL,
 ) -> Brake | None:  # fmt: skip
     """What holds this dial back now, or None. Without a user only what holds for everybody.
 
     `command`: the row that is about to be sent; only what was asked for before it counts. A transfer or a conference
     with somebody inside is no dial that costs anything. For an emergency number nothing is even looked up.
     """
-    if plan.kind is DialKind.EMERGENCY or (kind in BRINGS_IN and not plan.outside):
-        return None
-    recent = recent_dials(plan=plan, user=user, now=now, command=command) if user else Recent()
-    return why_not_dial(plan, limits or limits_of(dial_settings()), recent, timezone.localtime(now))
+    return judged(plan=plan, now=now, user=user, command=command, kind=kind)[0]
+
+
+def judged(
+    *, plan: DialPlan, now: datetime, user: User | None = None, command: CallCommand | None = None,
+    kind: CommandKind = CommandKind.MAKE_CALL,
+) -> tuple[Brake | None, str]:  # fmt: skip
+    """The same, and why somebody should be told of this dial though nothing holds it back: see `alarm_of`."""
+    if plan.kind is DialKind.EMERGENCY:
+        return None, "emergency"
+    if kind in BRINGS_IN and not plan.outside:
+        return None, ""
+    limits, recent = _limits_and_recent(plan, user, now, command)
+    at = timezone.localtime(now)
+    return why_not_dial(plan, limits, recent, at), alarm_of(plan, limits, at)
 
 
 def take_turns(*, plan: DialPlan, user: User) -> None:
@@ -121,32 +134,12 @@ def take_turns(*, plan: DialPlan, user: User) -> None:
     """
     if plan.kind is DialKind.EMERGENCY:
         return
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_xact_lock(%s, %s)", [PERSON_LOCK, user.pk])
-        number = range_of(plan.far_number) or plan.far_number
-        cursor.execute("select pg_advisory_xact_lock(%s, hashtext(%s))", [NUMBER_LOCK, number])
-
-
-def recent_dials(*, plan: DialPlan, user: User, now: datetime, command: CallCommand | None = None) -> Recent:
-    """What was dialled before: by this person, to this number by anybody, and to its hundred."""
-    before = command.requested_at if command else now
-    dials = CallCommand.objects.exclude(state__in=NEVER_SENT).filter(fallback_of=None)
-    if command is not None:  # two at the same instant: one of them is the first
-        dials = dials.exclude(pk__in=[command.pk, command.fallback_of_id or command.pk])
-        dials = dials.filter(Q(requested_at__lt=before) | Q(requested_at=before, pk__lt=command.pk))
-    calls, number = dials.filter(kind=CommandKind.MAKE_CALL), plan.far_number
-    minute = Q(requested_at__gt=before - timedelta(seconds=MINUTE_SECONDS))
-    outside = Q(kind=CommandKind.MAKE_CALL) | Q(far_number__startswith="+")
-    mine, theirs = Q(DIALLED, outside, minute, user=user), Q(minute, kind=CommandKind.MAKE_CALL, far_number=number)
-    seen = dials.filter(mine | theirs).aggregate(  # each side by an index of its own
-        mine=Count("pk", filter=mine), since=Min("requested_at", filter=mine),
-        theirs=Count("pk", filter=theirs), theirs_since=Min("requested_at", filter=theirs),
-    )  # fmt: skip
-    hour = calls.filter(requested_at__gt=before - timedelta(seconds=HOUR_SECONDS))
-    return Recent(
-        seen["mine"], seen["theirs"], _of_range(hour, number), _free_in(seen["since"], now),
-        _free_in(seen["theirs_since"], now),
-    )  # fmt: skip
+    number = range_of(plan.far_number) or plan.far_number
+    with connection.cursor() as cursor:  # the columns are taken from left to right
+        cursor.execute(
+            "select pg_advisory_xact_lock(%s, %s), pg_advisory_xact_lock(%s, hashtext(%s))",
+            [PERSON_LOCK, user.pk, NUMBER_LOCK, number],
+        )
 
 
 def check_dial_now(command: CallCommand, now: datetime) -> Brake | None:
@@ -167,9 +160,9 @@ def check_dial_now(command: CallCommand, now: datetime) -> Brake | None:
         plan, command.dial_string or plan.dial_string, country=command.pbx.country, prefixes=Prefixes(command.pbx)
     ):
         return _noted(command, CHANGED)
-    limits, kind = limits_of(dial_settings()), CommandKind(command.kind)
-    brake = brake_of(plan=plan, now=now, user=command.user, command=command, kind=kind, limits=limits)
-    if brake is None and (alarm := alarm_of(plan, limits, timezone.localtime(now))):
+    kind = CommandKind(command.kind)
+    brake, alarm = judged(plan=plan, now=now, user=command.user, command=command, kind=kind)
+    if brake is None and alarm:
         _alarm(command, alarm)
     return _noted(command, brake) if brake else None
 
@@ -223,20 +216,13 @@ class Prefixes:
         return text == self.pbx.dial_prefix or self.pbx.lines.exclude(dial_prefix="").filter(dial_prefix=text).exists()
 
 
-def _of_range(hour: QuerySet[CallCommand], number: str) -> int:
-    """Other numbers of the same hundred: between its first and its last, and as long, so that an index finds them."""
-    hundred = range_of(number)
-    if not hundred:
-        return 0
-    others = hour.filter(far_number__range=(f"{hundred}00", f"{hundred}99"), far_number__regex=f"^.{{{len(number)}}}$")
-    return others.exclude(far_number=number).values("far_number").distinct().count()
-
-
-def _free_in(first: datetime | None, now: datetime) -> int:
-    """Seconds until the oldest of those that count is a minute old; at least one."""
-    if first is None:
-        return MINUTE_SECONDS
-    return max(1, round((first + timedelta(seconds=MINUTE_SECONDS) - now).total_seconds()))
+def _limits_and_recent(
+    plan: DialPlan, user: User | None, now: datetime, command: CallCommand | None
+) -> tuple[Limits, Recent]:
+    if user is None:
+        return limits_of(dial_settings()), Recent()
+    row, countries, recent = settings_and_recent(far_number=plan.far_number, user_id=user.pk, now=now, command=command)
+    return limits_of(row, countries), recent
 
 
 def _noted(command: CallCommand, brake: Brake) -> Brake:

@@ -17,7 +17,7 @@ from crmconnector.calls.wanted import CommandProblem, Wanted
 from crmconnector.common.marked import gettext_noop as _
 from crmconnector.common.sentences import Sentence
 from crmconnector.pbx.models import Line, Pbx
-from crmconnector.pbx.selectors import home_country, pbxes_heard_here
+from crmconnector.pbx.selectors import heard_here, home_country
 from crmconnector.users.models import User
 from phones.models import Phone, SipAccount
 
@@ -137,7 +137,7 @@ def _plan(
 
 def _phones_of(user: User, now: datetime) -> list[Phone]:
     """The user's phones with an account on a PBX that we listen to, those first that take orders."""
-    accounts = SipAccount.objects.filter(pbx__in=pbxes_heard_here()).select_related("pbx__link").order_by("position")
+    accounts = SipAccount.objects.filter(heard_here("pbx__")).select_related("pbx__link").order_by("position")
     mine = Phone.objects.filter(assignments__user=user, assignments__during__contains=now)  # one assignment at a time
     rows = mine.select_related("status").prefetch_related(Prefetch("accounts", accounts)).order_by("name")
     phones = [phone for phone in rows if phone.accounts.all()]

@@ -16,12 +16,12 @@ from operator import or_
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Q, prefetch_related_objects
 
 from crmconnector.calls.confirmation import Disproof, Proof, Verdict
 from crmconnector.calls.emergency import is_for_help, lease_for_help, with_advice
-from crmconnector.calls.models import CallCommand, CommandChange, CommandKind, CommandPath, CommandState, Leg
+from crmconnector.calls.models import CallCommand, CommandKind, CommandPath, CommandState, Leg
 from crmconnector.calls.sentences import SENTENCES, no_effect, undone
 from crmconnector.calls.wanted import CommandProblem, Wanted, check_still, own_leg
 from crmconnector.common.clock import CLICK_VALID_SECONDS, LEASE_SECONDS, SAME_DIAL_SECONDS, SEQUENCE_LEASE_SECONDS
@@ -29,8 +29,8 @@ from crmconnector.users.models import User
 from phones.lease import give_back, take_lease
 from phones.models import Phone
 
-__all__ = ["CommandProblem", "Grant", "Outcome", "Wanted", "grant_command", "move_command", "record_outcome",
-           "request_answer", "request_command", "settle_commands"]  # fmt: skip
+__all__ = ["CommandProblem", "Grant", "Outcome", "Wanted", "command_of_key", "grant_command", "move_command",
+           "record_outcome", "request_answer", "request_command", "settle_commands"]  # fmt: skip
 
 UNSENT = (CommandState.REQUESTED,)
 UNDER_WAY = (CommandState.REQUESTED, CommandState.GRANTED, CommandState.SENT)
@@ -41,6 +41,14 @@ SEQUENCES = (CommandKind.BLIND_TRANSFER, CommandKind.ATTENDED_START, CommandKind
 AGAIN = "You dialled this emergency number again, so we stopped watching this attempt."
 # These begin a call of the phone's own; the column that keeps the leg which proved it.
 BEGIN = {CommandKind.MAKE_CALL: "leg", CommandKind.ATTENDED_START: "other_leg"}
+_TWIN = """
+    select id from calls_callcommand
+    where user_id = %s and kind = 'make_call' and far_number = %s and requested_at > %s and state = any(%s)
+    order by requested_at desc limit 1
+"""
+_ADD_CHANGE = """
+    insert into calls_commandchange (command_id, at, state, by, path, evidence) values (%s, %s, %s, %s, %s, %s)
+"""
 LIVE = Q(state__in=[*UNSENT, CommandState.GRANTED, CommandState.SENT]) | Q(state=CommandState.UNKNOWN, settled=False)
 
 
@@ -92,7 +100,7 @@ class Outcome:
 
 def request_answer(*, user: User, leg: Leg, key: str, now: datetime) -> tuple[CallCommand, bool]:
     """Ask the user's own phone to answer the ringing leg: (command, was made now)."""
-    known = _of_key(user, key)
+    known = command_of_key(user, key)
     if known and (known.kind, known.leg_id) == (CommandKind.ANSWER, leg.pk):
         return known, False
     phone = own_leg(user=user, leg=leg, kind=CommandKind.ANSWER, now=now)
@@ -101,16 +109,18 @@ def request_answer(*, user: User, leg: Leg, key: str, now: datetime) -> tuple[Ca
 
 
 def request_command(
-    *, user: User, wanted: Wanted, path: CommandPath, key: str, now: datetime, may_fall_back: bool = False
-) -> tuple[CallCommand, bool]:
-    """Write down what somebody asks for: (command, was made now). The checks of `wanted` were made before.
+    *, user: User, wanted: Wanted, path: CommandPath, key: str, now: datetime, may_fall_back: bool = False,
+    looked: bool = False,
+) -> tuple[CallCommand, bool]:  # fmt: skip
+    """Write down what somebody asks for: (command, was made now). The checks of `wanted` were made before; `looked`:
+    also that this key was not known a moment ago.
 
     The same key with the same content gives the same command, with another content CommandProblem; a second button for
     the same verb of the same leg joins the attempt under way, and the same number dialled again within five seconds is
     the same call.
     """
     fingerprint = wanted.fingerprint()
-    known = _of_key(user, key)
+    known = None if looked else command_of_key(user, key)
     if known is not None:
         return _same(known, fingerprint), False
     try:
@@ -138,12 +148,15 @@ def grant_command(*, command_id: UUID, now: datetime) -> Grant | None:
     with transaction.atomic():
         command = (
             CallCommand.objects.select_for_update(of=("self",), skip_locked=True)
-            .select_related("phone", "leg__call", "user", "pbx", "part_of", "other_leg")
+            .select_related("phone", "user", "pbx")
             .filter(pk=command_id, state=CommandState.REQUESTED)
+            .order_by()
             .first()
         )
         if command is None:
             return None
+        if command.leg_id is not None:
+            prefetch_related_objects([command], "leg__call", "part_of", "other_leg")
         problem = _why_not_now(command, now)
         if problem:
             said = with_advice(command, problem[0], problem[2])
@@ -259,8 +272,16 @@ def move_command(
         return _move(command_id, from_states, to, now, by="sweeper", **changes)  # type: ignore[arg-type]
 
 
-def _of_key(user: User, key: str) -> CallCommand | None:
-    return CallCommand.objects.filter(user=user, idempotency_key=key).first()
+def command_of_key(user: User, key: str) -> CallCommand | None:
+    """Usually nobody has pressed that button before: the row is only loaded when there is one."""
+    return _loaded("select id from calls_callcommand where user_id = %s and idempotency_key = %s", [user.pk, key])
+
+
+def _loaded(which: str, terms: list[Any]) -> CallCommand | None:
+    with connection.cursor() as cursor:
+        cursor.execute(which, terms)
+        found = cursor.fetchone()
+    return CallCommand.objects.get(pk=found[0]) if found else None
 
 
 def _same(known: CallCommand, fingerprint: str) -> CallCommand:
@@ -272,12 +293,12 @@ def _same(known: CallCommand, fingerprint: str) -> CallCommand:
 def _dialled_just_now(user: User, wanted: Wanted, now: datetime) -> CallCommand | None:
     """The same person and the same number within five seconds: a double click, whatever the keys. Holds the person's
     row, so that two requests at once are one after the other."""
-    User.objects.select_for_update(of=("self",), no_key=True).get(pk=user.pk)
+    with connection.cursor() as cursor:
+        cursor.execute("select from users_user where id = %s for no key update", [user.pk])
+    # What has ended, or is in doubt, keeps nobody from calling for help at once.
+    states = UNDER_WAY if wanted.emergency else CommandState
     since = now - timedelta(seconds=SAME_DIAL_SECONDS)
-    dials = CallCommand.objects.filter(user=user, kind=CommandKind.MAKE_CALL, far_number=wanted.far_number)
-    if wanted.emergency:
-        dials = dials.filter(state__in=UNDER_WAY)  # what has ended, or is in doubt, keeps nobody from trying at once
-    return dials.filter(requested_at__gt=since).first()
+    return _loaded(_TWIN, [user.pk, wanted.far_number, since, list(states)])
 
 
 def _let_go_of_earlier(user: User, wanted: Wanted, now: datetime) -> None:
@@ -293,7 +314,7 @@ def _let_go_of_earlier(user: User, wanted: Wanted, now: datetime) -> None:
 
 def _joined(user: User, wanted: Wanted, key: str, fingerprint: str) -> CallCommand:
     """The command that was there first: of the same button pressed twice at once, or of the same verb under way."""
-    known = _of_key(user, key)
+    known = command_of_key(user, key)
     if known is not None:
         return _same(known, fingerprint)
     live = CallCommand.objects.filter(LIVE, kind=wanted.kind)
@@ -346,16 +367,10 @@ def _move(
         changes["digits"] = ""  # a PIN may have been typed; nobody needs it any more
     if rows.update(state=to, **changes) != 1:
         return False
-    CommandChange.objects.create(
-        command_id=command_id,
-        state=to,
-        at=now,
-        by=by,
-        path=path,
-        evidence=str(evidence or changes.get("sentence", ""))[:300],
-    )
+    _note(command_id, to, now, by=by, path=path, evidence=str(evidence or changes.get("sentence", ""))[:300])
     return True
 
 
-def _note(command_id: UUID, state: CommandState, at: datetime, *, by: str) -> None:
-    CommandChange.objects.create(command_id=command_id, state=state, at=at, by=by)
+def _note(command_id: UUID, state: CommandState, at: datetime, *, by: str, path: str = "", evidence: str = "") -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_ADD_CHANGE, [command_id, at, state, by, path, evidence])

@@ -10,14 +10,16 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Q
 
-from crmconnector.calls.dial_check import check_dial_now, dial_settings, sentence_of
+from crmconnector.calls.dial_check import check_dial_now, sentence_of
+from crmconnector.calls.dial_rows import dial_settings
 from crmconnector.calls.emergency import is_for_help
 from crmconnector.calls.models import CallCommand, CommandKind, CommandPath, Leg, PathPolicy
 from crmconnector.calls.verbs import VERBS, Choice, Ground, choose_way
 from crmconnector.users.models import User
-from phones.models import Assignment, Phone
+from phones.models import Phone
 
 __all__ = ["CommandProblem", "Wanted", "check_still", "dial_settings", "own_leg", "usable_phone", "way_of"]
 
@@ -78,7 +80,10 @@ def own_leg(*, user: User, leg: Leg, kind: CommandKind, now: datetime) -> Phone:
 
 def usable_phone(*, user: User, phone: Phone, now: datetime) -> None:
     """Assigned to the user now; CommandProblem otherwise. That it refuses our passcode is a matter of the way."""
-    if not Assignment.objects.filter(phone=phone, user=user, during__contains=now).exists():
+    with connection.cursor() as cursor:
+        cursor.execute(_ASSIGNED, [phone.pk, user.pk, now])
+        assigned = cursor.fetchone()[0]
+    if not assigned:
         raise CommandProblem(
             "not_assigned",
             "This phone is no longer assigned to you, so nothing was sent. "
@@ -118,6 +123,9 @@ def way_of(*, kind: CommandKind, phone: Phone, ground: Ground) -> Choice:
     return choose_way(kind, ground, wanted=policy.path, fall_back=policy.fall_back)
 
 
+_ASSIGNED = """
+    select exists (select from phones_assignment where phone_id = %s and user_id = %s and during @> %s::timestamptz)
+"""
 _PASSCODE = (
     "passcode_refused",
     "Your desk phone refused our passcode, so nothing is sent to it. Use the phone itself; "

@@ -41,7 +41,12 @@ class LinkView:
 
 def pbxes_heard_here() -> QuerySet[Pbx]:
     """Enabled PBXes with their links; the pretend one only in a rehearsal, and then it alone."""
-    return Pbx.objects.filter(enabled=True, simulated=settings.REHEARSAL).select_related("link")
+    return Pbx.objects.filter(heard_here()).select_related("link")
+
+
+def heard_here(pbx: str = "") -> Q:
+    """The same as a condition; `pbx`: where the PBX stands, "pbx__" of an account."""
+    return Q(**{f"{pbx}enabled": True, f"{pbx}simulated": settings.REHEARSAL})
 
 
 def pbx_overview() -> QuerySet[Pbx]:

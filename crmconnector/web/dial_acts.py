@@ -16,7 +16,7 @@ from crmconnector.calls.dialling import LONGEST_TARGET, note_refused, wanted_cal
 from crmconnector.calls.ground import ground_of
 from crmconnector.calls.models import CallCommand, CommandKind, CommandPath
 from crmconnector.calls.selectors import open_legs
-from crmconnector.calls.services import LIVE, request_command
+from crmconnector.calls.services import LIVE, command_of_key, request_command
 from crmconnector.calls.verbs import Choice, Ground, choose_way
 from crmconnector.calls.wanted import CommandProblem, Wanted, way_of
 from crmconnector.pbx.models import Line
@@ -59,7 +59,7 @@ def ask_to_call(*, actor: User, asked: DialAsk, key: str, now: datetime) -> tupl
 
 
 def _asked(actor: User, asked: DialAsk, key: str, now: datetime) -> tuple[CallCommand, bool]:
-    known = CallCommand.objects.filter(user=actor, idempotency_key=key).first()
+    known = command_of_key(actor, key)
     if known is not None:
         if known.kind != CommandKind.MAKE_CALL or known.target != asked.text.strip()[:LONGEST_TARGET]:
             raise CommandProblem("key_reused", _("This button was used for something else. Reload the page."))
@@ -69,8 +69,9 @@ def _asked(actor: User, asked: DialAsk, key: str, now: datetime) -> tuple[CallCo
     )
     choice = _decided(actor, wanted, plan, asked, now)
     command, made = request_command(
-        user=actor, wanted=wanted, path=CommandPath(choice.way), key=key, now=now, may_fall_back=choice.may_fall_back
-    )
+        user=actor, wanted=wanted, path=CommandPath(choice.way), key=key, now=now, may_fall_back=choice.may_fall_back,
+        looked=True,
+    )  # fmt: skip
     if made:  # without the number: the command has it for as long as it may keep it
         details = {"phone": wanted.phone.pk, "path": command.path, "kind": plan.kind.value}
         record_act(actor=actor, action="call.make_call_requested", target=command, details=details)

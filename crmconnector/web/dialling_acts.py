@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from crmconnector.audit.services import record_act
-from crmconnector.calls.dial_check import dial_settings
+from crmconnector.calls.dial_rows import dial_settings
 from crmconnector.calls.dial_services import allow_dialling, save_brakes, stop_dialling
 from crmconnector.calls.models import DialSettings
 from crmconnector.common.clock import utc_now

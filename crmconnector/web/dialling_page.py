@@ -6,7 +6,8 @@ import phonenumbers
 from django.utils.translation import gettext as _
 
 from crmconnector.audit.models import AuditEvent
-from crmconnector.calls.dial_check import dial_settings, limits_of, plan_on, stopped_words
+from crmconnector.calls.dial_check import limits_of, plan_on, stopped_words
+from crmconnector.calls.dial_rows import dial_settings
 from crmconnector.calls.dial_rules import NoDial
 from crmconnector.calls.models import CallCommand
 from crmconnector.common.numbers import shown_number

@@ -125,7 +125,9 @@ def _delays(calling: CallingOffice, pressed: dict[str, float]) -> list[float]:
 
 
 def _twice(calling: CallingOffice) -> int:
-    return sum(1 for times in Counter(dial.number for dial in calling.dials.all).values() if times > 1)
+    """Of the phones that the product asked; the bare calls dial what they like."""
+    asked = Counter(dial.number for dial in calling.dials.all if dial.port not in calling.beside)
+    return sum(1 for times in asked.values() if times > 1)
 
 
 def _stages(known: int) -> dict[str, list[float]]:

@@ -12,7 +12,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from crmconnector.calls.dial_check import plan_on, recent_dials
+from crmconnector.calls.dial_check import plan_on
+from crmconnector.calls.dial_rows import settings_and_recent
 from crmconnector.calls.dial_rules import DialPlan
 from crmconnector.calls.models import CallCommand, Leg
 from crmconnector.calls.open_commands import open_commands
@@ -49,7 +50,8 @@ def a_call(year: SimpleNamespace, key: str = "new") -> CallCommand:
 def brakes(year: SimpleNamespace, *, again: bool) -> None:
     plan = plan_on(pbx=year.house.pbx, text=NUMBER)
     assert isinstance(plan, DialPlan)
-    recent_dials(plan=plan, user=year.user, now=year.now, command=a_call(year) if again else None)
+    command = a_call(year) if again else None
+    settings_and_recent(far_number=plan.far_number, user_id=year.user.pk, now=year.now, command=command)
 
 
 def proof(year: SimpleNamespace) -> None:

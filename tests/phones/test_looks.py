@@ -193,8 +193,30 @@ def test_what_an_order_learned_counts_as_a_look(phones):
     assert (status.reachable, status.failures, status.sentence) == (True, 0, "")
 
 
-def test_what_an_order_learned_costs_two_statements(phones):
-    assert statements(lambda: note_phone_answered(phone_id=phones[0].pk, at=utc_now())) == 2
+def test_what_an_order_learned_of_a_phone_that_is_well_costs_one_statement(phones):
+    note_phone_answered(phone_id=phones[0].pk, at=utc_now())
+    assert statements(lambda: note_phone_answered(phone_id=phones[0].pk, at=utc_now())) == 1
+
+
+TROUBLES = {
+    "never looked at": {"reachable": None, "since": None}, "silent": {"reachable": False, "failures": 1},
+    "not since": {"since": None}, "failed once": {"failures": 1}, "breaker": {"breaker_until": utc_now()},
+    "code": {"reason_code": "connect_timeout"}, "sentence": {"sentence": "The phone does not answer."}, "well": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("trouble", TROUBLES.values(), ids=TROUBLES)
+def test_an_answer_comes_to_the_same_by_the_short_way_and_by_the_rules(phones, trouble, monkeypatch):
+    """The short way is for a phone that was well: any trouble is ended by the rules of its health."""
+    monkeypatch.setattr(looks, "chance", lambda: 0.5)
+    at, since = utc_now(), utc_now() - timedelta(hours=1)
+    well = {"reachable": True, "since": since, "failures": 0, "breaker_until": None, "lines": ["idle"],
+            "answer_milliseconds": 31, "registered": True}  # fmt: skip
+    PhoneStatus.objects.filter(phone__in=phones[:2]).update(**{**well, **trouble})
+    note_phone_answered(phone_id=phones[0].pk, at=at)
+    before = looks.health_of(status_of(phones[1]))
+    after = looks.next_health(before, Sight(Kind.ANSWERED), phone_id=phones[0].pk, now=at, random=0.5)
+    assert looks.health_of(status_of(phones[0])) == after
 
 
 def test_a_phone_nobody_has_looked_at_gets_a_row_by_an_order(office):

@@ -39,7 +39,9 @@ def plan_of(statement: str, *, run: bool = False) -> dict[str, Any]:
     if statement.startswith("set local "):
         with connection.cursor() as cursor:
             cursor.execute(statement.replace("set local", "set", 1))
-    if not statement.lstrip("( ").lower().startswith(READS if run else READS + WRITES):
+    if not statement.lstrip("( \n").lower().startswith(READS if run else READS + WRITES):
+        return {}
+    if "%(" in statement:  # prepared, and seen without its values: the number look-up, whose plan has a test of its own
         return {}
     with connection.cursor() as cursor:
         cursor.execute(f"explain ({'analyze, ' if run else ''}format json) {statement}")

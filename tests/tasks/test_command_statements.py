@@ -16,7 +16,7 @@ from tests.bench.fleet_process import fleet_process
 from tests.support.office import RowOffice, make_office
 
 JSON = {"Accept": "application/json"}
-OF_THE_PRESS, OF_THE_WORKER = 24, 22  # with what begins and ends a transaction inside another
+OF_THE_PRESS, OF_THE_WORKER = 19, 17  # with what begins and ends a transaction inside another
 OF_AN_EMPTY_SWEEP = 7
 
 
@@ -49,6 +49,14 @@ def test_a_call_from_a_button_takes_so_many_statements_and_no_more(calling: RowO
     command, asked = pressed(client, "030 23125548")
     done = carried_out(command)
     assert (len(asked), len(done)) == (OF_THE_PRESS, OF_THE_WORKER), "\n".join([*asked, "", *done])
+
+
+def test_digits_that_may_be_an_extension_are_looked_up_once(calling: RowOffice) -> None:
+    client = Client()
+    client.force_login(calling.users[0])
+    command, asked = pressed(client, "03023125447")
+    carried_out(command)
+    assert sum("from phones_sipaccount" in sql for sql in asked) == 1 and len(asked) == OF_THE_PRESS
 
 
 def test_a_sweep_while_nothing_is_asked_for_costs_a_handful_of_statements(office: RowOffice) -> None:

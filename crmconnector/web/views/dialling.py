@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from crmconnector.calls.dial_check import dial_settings
+from crmconnector.calls.dial_rows import dial_settings
 from crmconnector.pbx.models import Line, Pbx
 from crmconnector.web.access import administrators_only
 from crmconnector.web.dialling_acts import allow_again, keep_brakes, keep_line_prefix, keep_pbx_rules, stop_all
