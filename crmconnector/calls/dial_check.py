@@ -182,8 +182,10 @@ def bar_of_test_call(*, pbxes: Iterable[Pbx], extension: str) -> str:
     return "" if inside else "outside"
 
 
-def asks_whom() -> Sentence:
-    """Who may change a brake, by name as far as there are few: "Ask Marek Rybář to allow it."."""
+def asks_whom(reader: User | None = None) -> Sentence:
+    """Who may change a brake, by name as far as there are few: "Ask Marek Rybář to allow it."; perhaps the reader."""
+    if reader is not None and reader.is_administrator:
+        return Sentence(_("You can allow it on the page Dialling."))
     bosses = User.objects.filter(Q(role=Role.ADMINISTRATOR) | Q(is_superuser=True), is_active=True)
     names = [boss.display_name for boss in bosses.order_by("username")[: MOST_NAMED + 1]]
     if not names or len(names) > MOST_NAMED:
@@ -193,11 +195,11 @@ def asks_whom() -> Sentence:
     return Sentence(_("Ask %(name)s or %(other)s to allow it."), name=names[0], other=names[1])
 
 
-def sentence_of(brake: Brake) -> Sentence:
-    """The brake in words, with who may change it."""
+def sentence_of(brake: Brake, reader: User | None = None) -> Sentence:
+    """The brake in words, with who may change it; `reader`: to whom it is said."""
     if not brake.may_allow or brake.retry_after_seconds:
         return brake.sentence
-    return Sentence.of(brake.sentence, asks_whom())
+    return Sentence.of(brake.sentence, asks_whom(reader))
 
 
 def _without_pbx(command: CallCommand) -> Brake | None:

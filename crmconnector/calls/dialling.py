@@ -131,7 +131,7 @@ def _plan(
         take_turns(plan=plan, user=user)
     brake = brake_of(plan=plan, now=now, user=user, kind=kind)
     if brake is not None:
-        raise DialProblem(brake.code, sentence_of(brake), plan=plan, brake=brake)
+        raise DialProblem(brake.code, sentence_of(brake, user), plan=plan, brake=brake)
     return plan
 
 

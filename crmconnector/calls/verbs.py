@@ -23,7 +23,8 @@ class VerbRow:
     """One verb. `states`: of the user's own leg in which it makes sense; empty: it needs no call.
 
     `phone`: the driver's verb (phones.drivers.base.Verb) or empty; `pbx`: the AMI actions that it takes, in order, or
-    none; `snippet`: it needs our piece of dialplan on the PBX. `usual` is the way taken when nobody decided otherwise.
+    none; `snippet`: it needs our piece of dialplan on the PBX. When nobody decided otherwise `usual` is the way taken,
+    and `falls_back` whether the other follows on proof that it did nothing.
     """
 
     states: frozenset[str]
@@ -31,6 +32,7 @@ class VerbRow:
     pbx: tuple[str, ...] = ()
     snippet: bool = False
     usual: Way = "phone"
+    falls_back: bool = False
 
     def ways(self) -> tuple[Way, ...]:
         return tuple(way for way, there in (("phone", self.phone), ("pbx", self.pbx)) if there)  # type: ignore[misc]
@@ -38,7 +40,7 @@ class VerbRow:
 
 VERBS: Final[Mapping[str, VerbRow]] = MappingProxyType(
     {
-        "make_call": VerbRow(NO_LEG, "make_call", ("Originate",)),
+        "make_call": VerbRow(NO_LEG, "make_call", ("Originate",), falls_back=True),
         "answer": VerbRow(RINGING, "accept_call"),
         "reject": VerbRow(RINGING, "reject_call", ("Hangup",)),
         "hang_up": VerbRow(BEGUN, "end_call", ("Hangup",)),
@@ -90,7 +92,8 @@ SEQUENCES: Final = frozenset({"blind_transfer", "attended_transfer", "conference
 
 
 def choose_way(kind: str, ground: Ground, *, wanted: str = "", fall_back: bool = False) -> Choice:
-    """By which way this verb goes: the one an administrator decided on, else the usual one, else the other.
+    """By which way this verb goes: the one an administrator decided on (`wanted`, and whether it may `fall_back`), else
+    the usual one, else the other.
 
     A way that was decided on is never left for another quietly; falling back is a command of its own, and only where
     both ways are there.
@@ -100,7 +103,7 @@ def choose_way(kind: str, ground: Ground, *, wanted: str = "", fall_back: bool =
     for way in order:
         if not troubles[way]:
             other = [each for each in troubles if each != way and not troubles[each]]
-            return Choice(way, may_fall_back=fall_back and bool(other))
+            return Choice(way, may_fall_back=(fall_back if wanted else row.falls_back) and bool(other))
     return Choice("", troubles[order[0]] if order else "no_way")
 
 

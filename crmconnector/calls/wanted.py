@@ -100,7 +100,7 @@ def check_still(*, command: CallCommand, now: datetime) -> None:
     if not is_for_help(command):
         _check_person_and_phone(command, now)
     if (brake := check_dial_now(command, now)) is not None:
-        raise CommandProblem(brake.code, sentence_of(brake))
+        raise CommandProblem(brake.code, sentence_of(brake, command.user))
 
 
 def _check_person_and_phone(command: CallCommand, now: datetime) -> None:

@@ -168,7 +168,7 @@ def tell_one(text: str, place: Place, *, seen_by: User | None) -> NumberStory:
         international=shown_number(reading.e164, country="") if reading.e164 else "",
         plan=plan,
         why_not=why_not,
-        brake=_brake_words(plan) if plan else "",
+        brake=_brake_words(plan, seen_by) if plan else "",
         type_words=_type_words(reading),
         trouble=_(str(reading.trouble.value)) if reading.trouble else "",
         rules=tuple(_rule_row(at, step, told, people, seen) for at, step in enumerate(told.steps, start=1)),
@@ -244,9 +244,9 @@ def _planned(text: str, reading: NumberReading, place: Place) -> tuple[DialPlan 
     return (None, plan.sentence) if isinstance(plan, NoDial) else (plan, "")
 
 
-def _brake_words(plan: DialPlan) -> str:
+def _brake_words(plan: DialPlan, reader: User | None) -> str:
     brake = brake_of(plan=plan, now=utc_now())
-    return sentence_of(brake) if brake else ""
+    return sentence_of(brake, reader) if brake else ""
 
 
 def _line(wanted: str) -> Line:

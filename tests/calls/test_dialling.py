@@ -126,6 +126,9 @@ def test_a_text_that_is_no_number_says_so(office: RowOffice) -> None:
 def test_a_brake_names_who_may_change_it(office: RowOffice, marek: User) -> None:
     problem = refused(office, LONDON)
     assert problem.code == "country" and problem.sentence.endswith("Ask Marek Rybář to allow it.")
+    User.objects.filter(pk=office.users[0].pk).update(role=Role.ADMINISTRATOR)
+    office.users[0].refresh_from_db()
+    assert refused(office, LONDON).sentence.endswith("You can allow it on the page Dialling.")
     assert problem.plan is not None and problem.plan.dial_string == "00442079460148"
     save_brakes(row=DialSettings(countries=["GB"]))
     assert wanted_call(user=office.users[0], text=LONDON, now=utc_now())[1].country == "GB"

@@ -1,5 +1,7 @@
 """What administrators decide about ways, and what the table of verbs says of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from crmconnector.calls.models import PathPolicy
@@ -30,6 +32,16 @@ def test_the_page_and_the_worker_decide_alike(office: RowOffice) -> None:
     decide_ways(phone=phone, wanted={"hang_up": Decision("phone")})
     choice = way_of(kind="hang_up", phone=phone, ground=EVERYTHING)
     assert (choice.way, choice.may_fall_back) == ("phone", False)
+
+
+def test_only_a_call_goes_the_other_way_when_nobody_decided(office: RowOffice) -> None:
+    phone = office.phones[0]
+    may = {kind for kind in VERBS if way_of(kind=kind, phone=phone, ground=EVERYTHING).may_fall_back}
+    assert may == {"make_call"}
+    decide_ways(phone=phone, wanted={"make_call": Decision("phone")})
+    assert not way_of(kind="make_call", phone=phone, ground=EVERYTHING).may_fall_back
+    alone = replace(EVERYTHING, pbx_linked=False)
+    assert not way_of(kind="make_call", phone=office.phones[1], ground=alone).may_fall_back
 
 
 def test_only_what_changed_is_told_and_taking_back_leaves_no_row(office: RowOffice) -> None:

@@ -114,13 +114,18 @@ def test_the_first_look_takes_proofs_alone_for_the_phone_may_be_slow(rows, canne
     assert looked(CallCommand.objects.get(), final=False).state == "confirmed"
 
 
-@pytest.mark.parametrize("trouble", ["list_refused", "list_cut", "phone_silent", "phone_busy", "passcode"])
+@pytest.mark.parametrize(
+    "trouble", ["list_refused", "list_cut", "list_garbled", "phone_silent", "phone_busy", "passcode"]
+)
 def test_a_source_that_cannot_be_asked_leaves_it_open(rows, canned, pbx, trouble):
     if trouble == "list_refused":
         pbx.refuse_list = True
     elif trouble == "list_cut":
         pbx.say(channel("7.1", "PJSIP/202-00000007", "205"), heard=False)
         pbx.lost_lines = 1
+    elif trouble == "list_garbled":  # as many lines as the PBX says there are, one of them not to be understood
+        pbx.say(channel("7.1", "PJSIP/202-00000007", "205"), heard=False)
+        pbx.lost_lines = pbx.short_list = 1
     elif trouble == "phone_silent":
         canned.answers["api-get_line_status"] = None
     elif trouble == "phone_busy":

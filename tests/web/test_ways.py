@@ -184,6 +184,8 @@ def test_one_phone_may_differ_and_goes_back_to_the_rest(linked: RowOffice, admin
     assert at(phone)["hang_up"].because == "Decided for this phone."
     assert at(linked.phones[1])["hang_up"].used == "pbx"
     assert "as all phones (by the PBX)" in page(administrator, address)
+    assert "as all phones (by the phone, then the other)" in page(administrator, address), "of calling a number"
+    assert "usual (by the phone, then the other)" in page(administrator, HOUSE)
     administrator.post(address, {"way-hang_up": ""})
     assert at(phone)["hang_up"].used == "pbx"
     assert AuditEvent.objects.filter(action="ways.set", target_name=phone.name).count() == 2

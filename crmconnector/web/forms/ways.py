@@ -49,7 +49,10 @@ class WaysForm(forms.Form):
 
 
 def _default(kind: str, house: Mapping[str, Decision] | None) -> str:
-    by = {"phone": _("by the phone"), "pbx": _("by the PBX")}
-    if house is None:
-        return _("usual (%(way)s)") % {"way": by[VERBS[kind].usual]}
-    return _("as all phones (%(way)s)") % {"way": by[house.get(kind, NONE).path or VERBS[kind].usual]}
+    """What no decision here comes to, in words."""
+    row, decided = VERBS[kind], (house or {}).get(kind, NONE)
+    path, falls_back = (decided.path, decided.fall_back) if decided.path else (row.usual, row.falls_back)
+    way = {"phone": _("by the phone"), "pbx": _("by the PBX")}[path]
+    if falls_back:
+        way = _("%(way)s, then the other") % {"way": way}
+    return (_("usual (%(way)s)") if house is None else _("as all phones (%(way)s)")) % {"way": way}
