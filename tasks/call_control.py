@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
+from django.db import transaction
 from kombu.exceptions import OperationalError as BrokerAway
 from redis.exceptions import RedisError
 
@@ -50,11 +51,18 @@ def carry_out(command_id: UUID) -> None:
         return
     _tell(grant.command)
     outcome = BY[grant.command.path](grant)
-    record_outcome(grant=grant, outcome=outcome, now=utc_now())
+    second = record(grant, outcome)
     _tell(grant.command)  # a call that was found meanwhile was shown by the listener
-    second = request_fallback(command=grant.command, outcome=outcome, now=utc_now())
     if second is not None:
         carry_out(second.pk)
+
+
+@transaction.atomic
+def record(grant: Grant, outcome: Outcome) -> CallCommand | None:
+    """Write what the send came to, and the command by the other way that follows it, if one may. Whoever sees that the
+    first came to nothing sees the second too: a page that saw the first alone would ask no more."""
+    record_outcome(grant=grant, outcome=outcome, now=utc_now())
+    return request_fallback(command=grant.command, outcome=outcome, now=utc_now())
 
 
 def show(command_id: UUID, *, now: datetime | None = None) -> None:

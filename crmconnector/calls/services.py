@@ -180,7 +180,7 @@ def record_outcome(*, grant: Grant, outcome: Outcome, now: datetime) -> bool:
     A proof may be quicker than the phone's own reply: then the command is confirmed already and stays so. One that was
     called "not sure yet" meanwhile, because the phone was slow, still takes a better answer.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         path = grant.command.path
         moved = _move(grant.command_id, (CommandState.GRANTED,), outcome.state, now, by="worker", path=path,
                       own_token=grant.token, evidence=_proof_in(outcome), **_extra_of(grant, outcome, now))  # fmt: skip

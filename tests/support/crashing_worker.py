@@ -99,14 +99,14 @@ def around(wrap: Callable[..., Any], whole: bool = False) -> None:
 
 def arm(step: str, blow: Blow) -> None:
     """Put the blow at the step; the code between stays the product's own."""
-    grant, record = call_control.grant_command, call_control.record_outcome
+    grant, record = call_control.grant_command, call_control.record
     places: dict[str, Callable[[], None]] = {
         "before_grant": lambda: setattr(call_control, "grant_command", first(grant, blow)),
         "after_grant": lambda: setattr(call_control, "grant_command", when_granted(grant, blow)),
         "before_check": lambda: before_check(blow),
         "before_deed": lambda: around(partial(first, blow=blow)),
         "after_deed": lambda: around(partial(then, blow=blow)),
-        "after_record": lambda: setattr(call_control, "record_outcome", then(record, blow)),
+        "after_record": lambda: setattr(call_control, "record", then(record, blow)),
     }
     places[step]()
 

@@ -84,9 +84,12 @@ class LabDesk:
         """The newest command of this kind, once it has ended so; exactly one was made since the last `fresh`."""
         mine = CallCommand.objects.filter(kind=kind, user=self.users["1001"])
         rows = mine.filter(path=path) if path else mine
-        command: CallCommand = soon(
-            self.page, lambda: rows.filter(state=state).order_by("-requested_at").first(), seconds=15
-        )
+        try:
+            command: CallCommand = soon(
+                self.page, lambda: rows.filter(state=state).order_by("-requested_at").first(), seconds=15
+            )
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.commands()}") from None
         return command
 
     def commands(self) -> str:

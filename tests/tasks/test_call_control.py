@@ -130,6 +130,19 @@ def test_what_surely_did_nothing_goes_the_other_way_at_once_as_a_command_of_its_
     assert [way for way, _ in tried] == ["phone", "pbx"]
 
 
+def test_nobody_sees_the_first_way_ended_without_the_second(
+    office: RowOffice, tried: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page asks until the call has ended: both rows appear at once or not at all."""
+    OUTCOME[:] = [NOTHING]
+    command = asked(office)
+    monkeypatch.setattr(call_control, "request_fallback", lambda **_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        carry_out(command.pk)
+    command.refresh_from_db()
+    assert command.state == "granted"
+
+
 @pytest.mark.parametrize(
     ("outcome", "more"),
     [
