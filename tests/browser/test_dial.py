@@ -145,6 +145,25 @@ def test_the_box_finds_a_person_to_open_and_a_number_to_call(seen: Seen, office:
     expect(page).to_have_url(f"{seen.address}/contacts/{office.contacts['Rosalind Achterberg-Whitcombe'].pk}")
 
 
+def test_a_typed_number_and_enter_lead_to_the_page_that_asks(seen: Seen, office: RowOffice) -> None:
+    page = opened(seen.desk())
+    page.keyboard.press("/")
+    page.keyboard.type("030 99887766")
+    expect(page.get_by_role("option", name="Call 030 99887766")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("This will dial")
+    assert page.url.startswith(f"{seen.address}/dial?number=030") and not CallCommand.objects.exists()
+    page.locator("main").get_by_role("button", name="Call", exact=True).click()
+    expect(page).to_have_url(f"{seen.address}/desk")
+    eventually(CallCommand.objects.exists)
+    page.keyboard.press("/")
+    page.keyboard.type("Achter")
+    expect(page.get_by_role("option").first).to_contain_text("Rosalind")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{seen.address}/contacts?q=Achter")
+    assert CallCommand.objects.count() == 1 and seen.problems == []
+
+
 def test_an_emergency_number_is_asked_about_on_a_page_and_then_dialled(seen: Seen, office: RowOffice) -> None:
     page = opened(seen.desk())
     page.keyboard.press("/")

@@ -59,6 +59,12 @@ function take(option) {
   call(fields, { form: option });
 }
 
+// A number, and nothing chosen: the page that asks before it dials, and says whose it is.
+function ask(number) {
+  const fields = new URLSearchParams({ number, next: location.pathname });
+  location.assign(`${list.dataset.ask}?${fields}`);
+}
+
 if (box && list) {
   box.addEventListener("input", () => {
     clearTimeout(waiting);
@@ -74,6 +80,9 @@ if (box && list) {
     } else if (event.key === "Enter" && !list.hidden && chosen()) {
       event.preventDefault();
       take(chosen());
+    } else if (event.key === "Enter" && !list.hidden && options()[0]?.dataset.call) {
+      event.preventDefault();
+      ask(options()[0].dataset.call);
     } else if (event.key === "Escape") {
       event.preventDefault();
       if (list.hidden) box.blur();
