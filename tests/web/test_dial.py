@@ -145,11 +145,14 @@ def test_the_sixth_call_in_a_minute_waits(agent: Client) -> None:
 )
 def test_a_busy_phone_says_so_at_once(agent: Client, office: RowOffice, state: str, words: str) -> None:
     call = add_call(office, ended_at=None, state="talking", place=1)
-    add_leg(office, call, state=state, ended_at=None)
+    leg = add_leg(office, call, state=state, ended_at=None)
     answer = press(agent)
     assert answer.status_code == 409 and words in answer.json()["sentence"] and asked() == []
     page = agent.get("/dial", {"number": NUMBER}).content.decode()
-    assert words in page and "btn go" not in page
+    assert words in page and "btn go" not in page and "Look again" in page
+    leg.delete()
+    page = agent.post("/dial", {"number": NUMBER, "look": "1"}).content.decode()
+    assert "btn go" in page and "Look again" not in page and asked() == []
 
 
 def test_a_held_call_or_a_pbx_nobody_hears_is_no_busy_phone(agent: Client, office: RowOffice) -> None:
