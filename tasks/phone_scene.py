@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from crmconnector.calls.models import CommandState
+from crmconnector.calls.selectors import open_legs
 from crmconnector.calls.services import Grant, Outcome
+from crmconnector.common.clock import utc_now
 from phones.drivers.base import Lines, LineState, LineWord, PhoneDriver
 from phones.sequences import HELD, TALKING, differ
 
@@ -38,7 +40,17 @@ class Scene:
 
     def own(self, words: frozenset[LineWord]) -> int:
         """The line of the call that is meant, in one of these states; Misfit when it is not certain."""
-        return line_of(self.lines, self.grant.far_number, words)
+        try:
+            return line_of(self.lines, self.grant.far_number, words)
+        except Misfit as misfit:
+            if misfit.outcome is not SEVERAL:
+                raise
+        return line_of(self.lines, self.grant.far_number, words, others=self._others())
+
+    def _others(self) -> list[str]:
+        """Whom the phone's other calls are with, as the PBX tells."""
+        legs = open_legs(phone_ids=[self.grant.phone.pk], now=utc_now()).values_list("pk", "far_number")
+        return [far_number for leg_id, far_number in legs if leg_id != self.grant.command.leg_id]
 
     def other(self, own: int, words: frozenset[LineWord]) -> int:
         """The line of the second call."""
@@ -68,16 +80,25 @@ def wrong_line(lines: Sequence[LineState], far_number: str) -> Outcome | None:
     return None
 
 
-def line_of(lines: Lines, far_number: str, words: frozenset[LineWord]) -> int:
-    """The one line in such a state whose other end may be this number. Of several the one that surely is."""
+def line_of(lines: Lines, far_number: str, words: frozenset[LineWord], others: Sequence[str] = ()) -> int:
+    """The one line in such a state whose other end may be this number. Of several the one that surely is; without one
+    the only one that is none of the `others`: of a caller who withholds the number nothing else tells."""
     possible = [line for line in lines if line.state in words and not differ(line.remote_number, far_number)]
     if not possible:
         raise Misfit(NOT_SHOWN)
     sure = [line for line in possible if _digits_of(line.remote_number) and _digits_of(far_number)]
     found = sure if len(sure) == 1 else possible
     if len(found) > 1:
+        known = [other for other in others if not _surely(other, far_number)]
+        found = [line for line in found if not any(_surely(line.remote_number, other) for other in known)]
+    if len(found) != 1:
         raise Misfit(SEVERAL)
     return found[0].line
+
+
+def _surely(one: str, another: str) -> bool:
+    """Both are told, and they are the same number."""
+    return _digits_of(one) and _digits_of(another) and not differ(one, another)
 
 
 def _digits_of(number: str) -> bool:

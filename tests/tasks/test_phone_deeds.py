@@ -71,6 +71,33 @@ def test_the_line_that_is_meant_is_the_one_with_that_number_or_none(lines: Lines
         assert misfit.outcome.reason_code == found
 
 
+WITHHELD_TALKS = (line(1, LineWord.ON_HOLD, "03012345678"), line(2, LineWord.CONNECTED))
+
+
+@pytest.mark.parametrize(
+    ("lines", "far", "others", "found"),
+    [
+        (WITHHELD_TALKS, "", (CALLER,), 2),
+        (WITHHELD_TALKS, "", (), "several_calls"),
+        (WITHHELD_TALKS, "", ("",), "several_calls"),
+        (WITHHELD_TALKS, "", ("+442079460148",), "several_calls"),
+        ((*WITHHELD_TALKS, line(3, LineWord.ON_HOLD)), "", (CALLER,), "several_calls"),
+        ((line(1, LineWord.ON_HOLD, "03012345678"), line(2, LineWord.CONNECTED, "03012345678")), CALLER, (CALLER,),
+         "several_calls"),
+        ((line(1, LineWord.ON_HOLD, "03012345678"), line(2, LineWord.CONNECTED, "03012345678")), "", (CALLER,),
+         "several_calls"),
+    ],
+    ids=["one is known", "none is known", "both withheld", "a third", "two unnamed", "the same twice", "none is left"],
+)  # fmt: skip
+def test_a_caller_without_a_number_has_the_line_that_none_of_the_other_calls_has(
+    lines: Lines, far: str, others: tuple[str, ...], found: int | str
+) -> None:
+    try:
+        assert line_of(lines, far, UP, others) == found
+    except Misfit as misfit:
+        assert misfit.outcome.reason_code == found
+
+
 @dataclass
 class Desk(Bench):
     """The phone of user 201, with rows."""
@@ -158,6 +185,25 @@ def test_of_two_calls_the_one_that_is_meant_is_hung_up_or_none(desk: Desk) -> No
     assert desk.requests() == []
     assert desk.carried_out("hang_up", far=COLLEAGUE).state == CommandState.SENT
     assert desk.states() == {1: "onhold"}
+
+
+def test_a_caller_without_a_number_is_hung_up_beside_a_held_call_that_is_known(desk: Desk) -> None:
+    desk.farm.incoming(desk.phone, "anonymous")
+    desk.carried_out("answer", far="")
+    desk.farm.user(desk.phone, "hold")
+    assert desk.carried_out("make_call", far=COLLEAGUE, dial_string=COLLEAGUE).state == CommandState.SENT
+    desk.farm.advance(2.0)
+    assert desk.states() == {1: "onhold", 2: "connected"}
+    assert desk.carried_out("hang_up", far="").reason_code == "several_calls", "the PBX tells of no other call"
+    Leg.objects.update(ended_at=utc_now())
+    desk.grant("hold", far=COLLEAGUE)  # makes the leg that the PBX tells of
+    PhoneLease.objects.update(held_until=None)
+    assert desk.carried_out("hang_up", far="").reason_code == "other_in_front"
+    assert desk.carried_out("resume", far="").state == CommandState.SENT
+    desk.farm.advance(1.0)
+    Leg.objects.filter(far_number="").update(ended_at=utc_now())
+    assert desk.carried_out("hang_up", far="").state == CommandState.SENT
+    assert desk.states() == {2: "onhold"}
 
 
 def test_of_two_calls_the_held_one_is_taken_back_by_the_key_of_its_line(desk: Desk) -> None:
